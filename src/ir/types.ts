@@ -1,0 +1,130 @@
+/**
+ * The intermediate representations: plain readonly data, no classes, no methods.
+ *
+ * A {@link Graph} has ONNX meaning; a {@link Program} is an ordered list of kernel calls over
+ * values with exact byte sizes for one target. Ids are indices into `values`, and are made only
+ * by src/ir/build.ts.
+ */
+import type { DType } from "./dtype.ts";
+
+declare const valueBrand: unique symbol;
+/** Index of a value in its Graph or Program. */
+export type ValueId = number & { readonly [valueBrand]: "ValueId" };
+
+/** What an attribute may hold: all of it survives JSON, so infinities are strings "inf", "-inf", "nan". */
+export type AttrValue = number | string | boolean | readonly number[] | readonly string[];
+
+/** Attributes are records in name order, never objects keyed by names that a model chose. */
+export interface Attr {
+  readonly name: string;
+  readonly value: AttrValue;
+}
+
+export interface TensorType {
+  readonly dtype: DType;
+  /** Dims after `--dim` binding; every one a safe integer >= 0. */
+  readonly shape: readonly number[];
+}
+
+/** Where the bytes of a constant come from. Weight bytes are never part of the IR. */
+export type ConstantSource =
+  /** A named constant of the model file (initializer or Constant node), found again by name at load. */
+  | { readonly kind: "model"; readonly name: string }
+  /** A small constant made by the compiler: its bytes, little-endian, in base64. */
+  | { readonly kind: "inline"; readonly base64: string };
+
+export type GraphValue =
+  | ({ readonly kind: "input"; readonly id: ValueId; readonly name: string } & TensorType)
+  | ({
+      readonly kind: "constant";
+      readonly id: ValueId;
+      readonly name: string;
+      readonly source: ConstantSource;
+    } & TensorType)
+  | ({ readonly kind: "result"; readonly id: ValueId; readonly name: string } & TensorType);
+
+export interface GraphNode {
+  readonly name: string;
+  /** Operator name, such as `Conv`. */
+  readonly op: string;
+  /** `""` is ONNX's own domain; `strata` is ours (channels-last forms). */
+  readonly domain: string;
+  /** Opset version of the domain under which the operator's meaning is read. */
+  readonly version: number;
+  /** Operands; null where an optional one is left out. */
+  readonly inputs: readonly (ValueId | null)[];
+  readonly outputs: readonly (ValueId | null)[];
+  readonly attrs: readonly Attr[];
+  /** True where Strata knows no meaning: planned by its declared shapes, not executable. */
+  readonly opaque: boolean;
+}
+
+export interface Graph {
+  readonly stage: "graph";
+  readonly name: string;
+  /** Bound symbolic dims, in name order. */
+  readonly dims: readonly { readonly name: string; readonly size: number }[];
+  readonly values: readonly GraphValue[];
+  /** In execution order: every operand is an input, a constant or a result of an earlier node. */
+  readonly nodes: readonly GraphNode[];
+  readonly inputs: readonly ValueId[];
+  readonly outputs: readonly ValueId[];
+  /** Inputs whose values decided shapes: a plan made from this graph holds for these values only. */
+  readonly specialized: readonly { readonly value: ValueId; readonly base64: string }[];
+}
+
+export type ValueKind = "input" | "output" | "weight" | "activation" | "temporary";
+
+export interface ProgramValue extends TensorType {
+  readonly id: ValueId;
+  readonly name: string;
+  /**
+   * `weight` is filled once at load; `temporary` lives inside one step;
+   * an `output` is an activation that the caller reads at the end.
+   */
+  readonly kind: ValueKind;
+  readonly bytes: number;
+  /** Storage that holds the bytes: itself at 0, or another value's (a view, or an in-place write). */
+  readonly storage: { readonly value: ValueId; readonly offset: number };
+  /** For a view: the value whose bytes it shows. No step writes a view. */
+  readonly viewOf?: ValueId;
+  /** For a weight that is read straight from the model file, or is inline; others come from `init`. */
+  readonly source?: ConstantSource;
+}
+
+export interface KernelStep {
+  readonly kind: "kernel";
+  readonly kernel: string;
+  /** Name of the graph node that it came from. */
+  readonly node: string;
+  /** Operands in kernel order (a value may stand twice). */
+  readonly reads: readonly ValueId[];
+  /** Results in kernel order, then scratch (`temporary`) values. */
+  readonly writes: readonly ValueId[];
+  /** Positions of optional operands left out, counted in the full operand list. */
+  readonly absentReads: readonly number[];
+  /** Positions of optional results left out, counted in the full result list. */
+  readonly absentWrites: readonly number[];
+  readonly attrs: readonly Attr[];
+  readonly flops: number;
+  /** Cost on the target, seconds (roofline; simulated). */
+  readonly seconds: number;
+}
+
+export interface Program {
+  readonly stage: "program";
+  readonly name: string;
+  /** Name of the target it was lowered for. */
+  readonly target: string;
+  readonly dims: Graph["dims"];
+  readonly values: readonly ProgramValue[];
+  /**
+   * Steps that run once at load, on the host, to make weights out of model constants (transposed
+   * filters, expanded constants). Their results are `weight` values; nothing here is in the arena.
+   */
+  readonly init: readonly KernelStep[];
+  readonly steps: readonly KernelStep[];
+  readonly inputs: readonly ValueId[];
+  readonly outputs: readonly ValueId[];
+  readonly specialized: Graph["specialized"];
+}
