@@ -89,6 +89,14 @@ export function invariant(condition: unknown, message: string): asserts conditio
 
 // ---- the catalogue, in alphabetical order ----
 
+/** Data that a kernel can't take: an index out of range, a division by zero. */
+export const badData = (kernel: string, message: string): InputError =>
+  new InputError({ code: "bad-data", message, where: `kernel ${kernel}` });
+
+/** An input given to a run that is not what the plan wants. */
+export const badInput = (name: string, message: string): InputError =>
+  new InputError({ code: "bad-input", message, where: `input ${quote(name)}` });
+
 export const broken = (message: string, cause?: unknown): InternalError =>
   new InternalError({
     code: "internal",
@@ -97,9 +105,173 @@ export const broken = (message: string, cause?: unknown): InternalError =>
     cause,
   });
 
+/** If, Loop or Scan that does not resolve at compile time. */
+export const controlFlow = (node: string, op: string, message: string): InputError =>
+  new InputError({
+    code: "control-flow",
+    message,
+    where: `node ${quote(node)} (${op})`,
+    help: "Strata plans static graphs: bind the input that decides it with --bind NAME=VALUES, or export the model without it",
+  });
+
+/** The optional decoder package is not installed. */
+export const decoderMissing = (name: string, cause: unknown): InputError =>
+  new InputError({
+    code: "decoder-missing",
+    message: `the decoder ${quote(name)} is not installed`,
+    help: `install it (npm install ${name}), or leave the choice of decoder to Strata`,
+    cause,
+  });
+
+/** Two definitions of one name, where ONNX wants each name defined once. */
+export const duplicateName = (what: string, name: string, where?: string): InputError =>
+  new InputError({ code: "duplicate-name", message: `${what} ${quote(name)} is defined more than once`, where });
+
+/** The external_data entries of a tensor make no sense. */
+export const externalDataInvalid = (tensor: string, message: string): InputError =>
+  new InputError({
+    code: "external-data-invalid",
+    message,
+    where: `tensor ${quote(tensor)}`,
+    help: "an external tensor says location, and may say offset, length and checksum",
+  });
+
+/** The file with a tensor's bytes is not there, or no folder was given to look in. */
+export const externalDataMissing = (
+  tensor: string,
+  location: string,
+  folder: string | undefined,
+  cause?: unknown,
+): InputError =>
+  new InputError({
+    code: "external-data-missing",
+    message:
+      folder === undefined
+        ? `external data ${quote(location)} has no folder to be read from`
+        : `external data ${quote(location)} is not in ${quote(folder)}`,
+    where: `tensor ${quote(tensor)}`,
+    help: "give the folder of the weight files with --external-data DIR",
+    cause,
+  });
+
+/** The location of external data leads, or could lead, out of the folder it must be in. */
+export const externalDataOutside = (tensor: string, location: string, message: string): InputError =>
+  new InputError({
+    code: "external-data-outside",
+    message: `external data ${quote(location)} ${message}`,
+    where: `tensor ${quote(tensor)}`,
+    help: "only regular files inside the model's folder are read: copy the file there, or give its own folder with --external-data DIR",
+  });
+
+/** The external file ends before the tensor's bytes do. */
+export const externalDataRange = (
+  tensor: string,
+  location: string,
+  offset: number,
+  length: number,
+  size: number,
+): InputError =>
+  new InputError({
+    code: "external-data-range",
+    message: `bytes ${offset} to ${offset + length} of ${quote(location)} are wanted, but it has ${size}`,
+    where: `tensor ${quote(tensor)}`,
+    help: "the weight file is cut short, or belongs to another model",
+  });
+
+/** A file that the user named is not there. */
+export const fileNotFound = (file: string, cause?: unknown): InputError =>
+  new InputError({ code: "file-not-found", message: `there is no file ${quote(file)}`, cause });
+
+/** A file that the user named can't be read. */
+export const fileUnreadable = (file: string, message: string, cause?: unknown): InputError =>
+  new InputError({ code: "file-unreadable", message: `${quote(file)} ${message}`, cause });
+
+/** Model functions that call each other in a circle. */
+export const functionCycle = (names: readonly string[]): InputError =>
+  new InputError({
+    code: "function-cycle",
+    message: `function ${quote(names[0] ?? "")} calls itself`,
+    details: [`through ${names.map(quote).join(" -> ")}`],
+  });
+
+/** Nodes that wait for each other. */
+export const graphCycle = (nodes: readonly string[], graph: string): InputError =>
+  new InputError({
+    code: "graph-cycle",
+    message: `${nodes.length} node(s) wait for each other: ${nodes.slice(0, 8).map(quote).join(" -> ")}${nodes.length > 8 ? " -> ..." : ""}`,
+    where: graph,
+  });
+
+/** A --dim, --shape or --bind that does not fit the model. */
+export const invalidBinding = (what: string, message: string, help?: string): InputError =>
+  new InputError({ code: "invalid-binding", message, where: what, help });
+
+/** A command-line value that does not parse. */
+export const invalidFlag = (flag: string, value: string, message: string): InputError =>
+  new InputError({ code: "invalid-flag", message: `${quote(value)}: ${message}`, where: flag });
+
 /** A node breaks the rules of its operator (rank, dtype, attribute, operand count). */
 export const invalidNode = (node: string, op: string, message: string): InputError =>
   new InputError({ code: "invalid-node", message, where: `node ${quote(node)} (${op})` });
+
+/** The operator set imports, or the IR version, are missing or contradict themselves. */
+export const invalidOpset = (message: string, where: string): InputError =>
+  new InputError({ code: "invalid-opset", message, where });
+
+/** A tensor whose dims, type and data don't fit each other. */
+export const invalidTensor = (tensor: string, message: string): InputError =>
+  new InputError({ code: "invalid-tensor", message, where: `tensor ${quote(tensor)}` });
+
+/** A limit on untrusted input was hit; `flag` raises it where there is one. */
+export const limitExceeded = (limit: string, value: number, flag: string | undefined, where?: string): InputError =>
+  new InputError({
+    code: "limit-exceeded",
+    message: `the limit on ${limit} is ${value}`,
+    where,
+    help: flag === undefined ? undefined : `if the model is to be trusted, raise it with ${flag}`,
+  });
+
+/** A conformance case whose files are not as ONNX's backend tests have them. */
+export const malformedCase = (path: string, message: string): InputError =>
+  new InputError({ code: "malformed-case", message, where: quote(path) });
+
+/** Bytes that are no ONNX model; `offset` is where reading stopped, where that is known. */
+export const malformedModel = (
+  message: string,
+  where: string,
+  offset?: number,
+  help?: string,
+  cause?: unknown,
+): InputError =>
+  new InputError({
+    code: "malformed-model",
+    message: offset === undefined ? message : `${message}, at byte ${offset}`,
+    where,
+    help,
+    cause,
+  });
+
+/** Textual IR that does not parse. */
+export const malformedText = (line: number, message: string): InputError =>
+  new InputError({ code: "malformed-text", message, where: `line ${line}` });
+
+/** A step that no kernel of this backend computes. */
+export const missingKernel = (kernel: string, node: string): InputError =>
+  new InputError({
+    code: "missing-kernel",
+    message:
+      kernel === "opaque" ? "this step is opaque: it can be planned, not run" : `there is no kernel ${quote(kernel)}`,
+    where: `node ${quote(node)}`,
+    help: "the plan is valid for planning; to run it, express the operator in standard ones",
+  });
+
+/** The runtime could not get the memory that a plan needs. */
+export const outOfMemory = (what: string, bytes: number): InfeasibleError =>
+  new InfeasibleError({
+    code: "out-of-memory",
+    message: `${what} can't give ${bytes} bytes`,
+    help: "compile for a smaller --capacity, a smaller batch, or run on another backend",
+  });
 
 /** A shape depends on data that is known only at run time. */
 export const shapeDependsOnData = (node: string, op: string, message: string): InputError =>
@@ -117,6 +289,70 @@ export const sizeOverflow = (where: string, shape: readonly number[]): InputErro
     where,
   });
 
+/** Symbolic dims of inputs that no --dim binds. */
+export const unboundDim = (inputs: readonly string[], dims: readonly string[]): InputError =>
+  new InputError({
+    code: "unbound-dim",
+    message:
+      dims.length > 0
+        ? `${dims.length} dim(s) have no size: ${dims.map(quote).join(", ")}`
+        : "some input dims have neither a size nor a name",
+    details: inputs.map((input) => `input ${input}`),
+    help:
+      dims.length > 0
+        ? `bind each one: ${dims.map((dim) => `--dim ${dim}=N`).join(" ")}`
+        : "give the whole shape: --shape NAME=D0,D1,...",
+  });
+
+/** A name that is read but that no input, initializer or node defines. */
+export const undefinedValue = (name: string, reader: string): InputError =>
+  new InputError({
+    code: "undefined-value",
+    message: `${quote(name)} is read but nothing defines it`,
+    where: quote(reader),
+  });
+
+/** A domain that Strata knows no operator of, on a node without declared shapes. */
+export const unknownDomain = (node: string, op: string, domain: string): InputError =>
+  new InputError({
+    code: "unknown-domain",
+    message: `no operator of domain ${quote(domain)} is known, and the node's results have no declared static shapes`,
+    where: `node ${quote(node)} (${domain}::${op})`,
+    help: "declare the shapes in value_info to have it planned as an opaque step, or give the model a function body for it",
+  });
+
+/** An operator that Strata does not know, on a node without declared shapes. */
+export const unknownOperator = (node: string, op: string, domain: string, near: string | undefined): InputError =>
+  new InputError({
+    code: "unknown-operator",
+    message: `operator ${quote(op)} is not known, and the node's results have no declared static shapes`,
+    where: `node ${quote(node)} (${domain === "" ? "ai.onnx" : domain}::${op})`,
+    help:
+      near === undefined
+        ? "declare the shapes in value_info to have it planned as an opaque step"
+        : `did you mean ${near}?`,
+  });
+
+/** A value type that has no memory to plan: sequences, optionals, maps, sparse tensors. */
+export const unsupportedType = (what: string, name: string): InputError =>
+  new InputError({
+    code: "unsupported-type",
+    message: `${what} ${quote(name)}: only dense tensors can be planned`,
+    where: quote(name),
+  });
+
 /** The operator is known, but not in this form (a dtype, an attribute): refused, never guessed. */
 export const unsupportedForm = (node: string, op: string, message: string): InputError =>
   new InputError({ code: "unsupported-form", message, where: `node ${quote(node)} (${op})` });
+
+/** An output file that can't be written; nothing is left behind. */
+export const unwritable = (path: string, message: string): InputError =>
+  new InputError({ code: "unwritable", message: `can't write ${quote(path)}: ${message}`, where: quote(path) });
+
+/** The model's constant is not what the plan was made for. */
+export const weightMismatch = (name: string, wanted: number, got: number): InputError =>
+  new InputError({
+    code: "weight-mismatch",
+    message: `constant ${quote(name)} has ${got} bytes, the plan wants ${wanted}`,
+    help: "the plan was compiled from another model file: compile again",
+  });

@@ -7,6 +7,15 @@
  */
 import type { DType } from "./dtype.ts";
 
+/** Something worth telling the user that stops nothing. */
+export interface Diagnostic {
+  readonly severity: "warning" | "remark";
+  /** Stable, kebab-case, like error codes. */
+  readonly code: string;
+  readonly message: string;
+  readonly where?: string;
+}
+
 declare const valueBrand: unique symbol;
 /** Index of a value in its Graph or Program. */
 export type ValueId = number & { readonly [valueBrand]: "ValueId" };
@@ -43,20 +52,31 @@ export type GraphValue =
     } & TensorType)
   | ({ readonly kind: "result"; readonly id: ValueId; readonly name: string } & TensorType);
 
+/**
+ * An operator with its meaning resolved: the kernel that computes it, its run-time operands, and
+ * attributes free of opset versions (axes non-negative, pads explicit). Operands that only decided
+ * shapes are gone: their values are in the attributes.
+ */
 export interface GraphNode {
   readonly name: string;
-  /** Operator name, such as `Conv`. */
+  /** Kernel name: for most operators the ONNX operator's own name. */
   readonly op: string;
-  /** `""` is ONNX's own domain; `strata` is ours (channels-last forms). */
-  readonly domain: string;
-  /** Opset version of the domain under which the operator's meaning is read. */
-  readonly version: number;
-  /** Operands; null where an optional one is left out. */
+  /** Run-time operands in kernel order; null where an optional one is left out. */
   readonly inputs: readonly (ValueId | null)[];
+  /** Results; null where nobody wants one. */
   readonly outputs: readonly (ValueId | null)[];
   readonly attrs: readonly Attr[];
-  /** True where Strata knows no meaning: planned by its declared shapes, not executable. */
+  readonly flops: number;
+  /** Byte offset in operand 0 whose bytes result 0 shows, or null where the node computes something. */
+  readonly view: number | null;
+  /** Operand positions whose storage result 0 may overwrite. */
+  readonly inPlace: readonly number[];
+  /** Scratch tensors that the kernel gets after its results. */
+  readonly scratch: readonly TensorType[];
+  /** True where Strata knows no kernel: planned by its declared shapes, not executable. */
   readonly opaque: boolean;
+  /** True where the result must not be computed at load even if every operand is constant. */
+  readonly impure: boolean;
 }
 
 export interface Graph {
@@ -106,6 +126,8 @@ export interface KernelStep {
   /** Positions of optional results left out, counted in the full result list. */
   readonly absentWrites: readonly number[];
   readonly attrs: readonly Attr[];
+  /** Operands (positions in `reads`) whose storage result 0 may overwrite; the in-place pass decides. */
+  readonly mayOverwrite: readonly number[];
   readonly flops: number;
   /** Cost on the target, seconds (roofline; simulated). */
   readonly seconds: number;

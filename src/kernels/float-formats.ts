@@ -57,7 +57,7 @@ const FORMATS: Readonly<Record<NarrowFloat, Format>> = {
     max: 0x7f,
     negativeZero: false,
   },
-  float8e5m2: { exponentBits: 5, mantissaBits: 2, bias: 15, infinity: 0x7c, nan: 0x7f, max: 0x7b, negativeZero: true },
+  float8e5m2: { exponentBits: 5, mantissaBits: 2, bias: 15, infinity: 0x7c, nan: 0x7e, max: 0x7b, negativeZero: true },
   float8e5m2fnuz: {
     exponentBits: 5,
     mantissaBits: 2,
@@ -107,8 +107,18 @@ export const decodeTable = tableOf;
 /** Value of the bits of one narrow float. */
 export const decodeFloat = (dtype: NarrowFloat, bits: number): number => tableOf(dtype)[bits]!;
 
-const HALF = new Float64Array(1);
-const HALF_WORDS = new Uint32Array(HALF.buffer);
+const DOUBLE = new Float64Array(1);
+const DOUBLE_WORDS = new Uint32Array(DOUBLE.buffer);
+
+/** floor(log2(magnitude)) of a normal double; -1023 for zero and subnormals. */
+const exponentOf = (magnitude: number): number => {
+  DOUBLE[0] = magnitude;
+  return (DOUBLE_WORDS[1]! >>> 20) - 1023;
+};
+
+/** POWERS[k] is 2^(k - POWERS_ZERO): a look-up where `**` would be slow. */
+const POWERS_ZERO = 160;
+const POWERS = Float64Array.from({ length: 2 * POWERS_ZERO + 1 }, (_, k) => 2 ** (k - POWERS_ZERO));
 
 const roundHalfEven = (x: number): number => {
   const floor = Math.floor(x);
@@ -119,35 +129,55 @@ const roundHalfEven = (x: number): number => {
 
 /**
  * Bits of `value` in a narrow float format, rounded to nearest even.
- * With `saturate`, values past the largest finite one become it (infinity too, in float8);
- * without, they become infinity, or NaN where the format has no infinity.
+ * With `saturate`, values past the largest finite one become it, infinity too; without, they become
+ * infinity, or NaN where the format has no infinity. float4e2m1 always saturates, and makes its
+ * largest value of NaN, which it cannot hold.
  */
 export function encodeFloat(dtype: NarrowFloat, value: number, saturate = dtype === "float4e2m1"): number {
   const f = FORMATS[dtype];
+  if (Number.isNaN(value)) return f.nan ?? f.max;
   const width = f.exponentBits + f.mantissaBits;
   const signBit = value < 0 || Object.is(value, -0) ? 1 << width : 0;
-  if (Number.isNaN(value)) {
-    if (f.nan === null) return f.max; // float4 has no NaN
-    return f.nan;
-  }
-  const overflow = (): number => {
-    if (saturate) return signBit | f.max;
-    if (f.infinity !== null) return signBit | f.infinity;
-    if (f.nan === null) return signBit | f.max;
-    return f.negativeZero ? signBit | f.nan : f.nan;
-  };
   const magnitude = Math.abs(value);
-  if (magnitude === Infinity) return overflow();
-  if (magnitude === 0) return f.negativeZero ? signBit : 0;
-  HALF[0] = magnitude;
-  const exponent = Math.max((HALF_WORDS[1]! >>> 20) - 1023, 1 - f.bias);
+  const exponent = Math.max(exponentOf(magnitude), 1 - f.bias);
+  // Also keeps the power below in the table: no narrow format reaches 2^129.
+  if (exponent > 128) return overflow(f, signBit, saturate);
   // Steps of the target format at this exponent; subnormals share the least exponent's step.
-  const steps = roundHalfEven(magnitude / 2 ** (exponent - f.mantissaBits));
+  const steps = roundHalfEven(magnitude * POWERS[POWERS_ZERO + f.mantissaBits - exponent]!);
   const bits = steps + ((exponent + f.bias - 1) << f.mantissaBits);
-  if (bits > f.max) return overflow();
-  if (bits === 0) return f.negativeZero ? signBit : 0;
-  return signBit | bits;
+  if (bits > f.max) return overflow(f, signBit, saturate);
+  return bits === 0 && !f.negativeZero ? 0 : signBit | bits;
 }
+
+const overflow = (f: Format, signBit: number, saturate: boolean): number => {
+  if (saturate || (f.infinity === null && f.nan === null)) return signBit | f.max;
+  if (f.infinity !== null) return signBit | f.infinity;
+  // The one NaN of a `uz` format is the bits of negative zero.
+  return f.negativeZero ? signBit | (f.nan ?? 0) : (f.nan ?? 0);
+};
 
 /** float8e8m0: a power of two, 2^(bits - 127); 255 is NaN. */
 export const decodeE8M0 = (bits: number): number => (bits === 255 ? NaN : 2 ** (bits - 127));
+
+/** How a value between two powers of two becomes one of them; at the middle, `nearest` goes up. */
+export type E8M0Rounding = "up" | "down" | "nearest";
+
+const E8M0_NAN = 255;
+
+/**
+ * Bits of the power of two that |value| rounds to in float8e8m0. With `saturate`, results outside
+ * [2^-127, 2^127] become the nearer end, zero and infinity included; without, they become NaN.
+ * The format has no sign, and ONNX leaves negative values undefined: their magnitude is taken.
+ */
+export function encodeE8M0(value: number, saturate: boolean, rounding: E8M0Rounding): number {
+  if (Number.isNaN(value)) return E8M0_NAN;
+  const magnitude = Math.abs(value);
+  if (magnitude < 2 ** -1022) return saturate ? 0 : E8M0_NAN;
+  const exponent = exponentOf(magnitude);
+  const fraction = magnitude === Infinity ? 0 : magnitude / 2 ** exponent - 1;
+  const up = rounding === "up" ? fraction > 0 : rounding === "nearest" && fraction >= 0.5;
+  const rounded = exponent + (up ? 1 : 0);
+  if (rounded < -127) return saturate ? 0 : E8M0_NAN;
+  if (rounded > 127) return saturate ? 254 : E8M0_NAN;
+  return rounded + 127;
+}

@@ -38,6 +38,8 @@ export interface OpContext {
   ints(name: string): readonly number[] | undefined;
   floats(name: string): readonly number[] | undefined;
   strings(name: string): readonly string[] | undefined;
+  /** A tensor attribute (`value` of ConstantOfShape); undefined where absent. At most 1,024 elements. */
+  tensor(name: string): Tensor | undefined;
   /** Attribute `name` that must be there, as an integer. */
   requiredInt(name: string): number;
 

@@ -1,0 +1,65 @@
+/** The yargs wiring: verbs, common flags, and refusals as UsageError. */
+import yargs from "yargs";
+import { UsageError } from "./failure.ts";
+import type { Command, Flags } from "./command.ts";
+import { compileCommand } from "./commands/compile.ts";
+import { conformanceCommand } from "./commands/conformance.ts";
+import { estimateCommand } from "./commands/estimate.ts";
+import { inspectCommand } from "./commands/inspect.ts";
+import { modelCommand } from "./commands/model.ts";
+import { optCommand } from "./commands/opt.ts";
+import { passesCommand } from "./commands/passes.ts";
+import { runCommand as runVerb } from "./commands/run.ts";
+import { schemaCommand } from "./commands/schema.ts";
+import { targetsCommand } from "./commands/targets.ts";
+import { verifyCommand } from "./commands/verify.ts";
+
+const COMMANDS: readonly Command[] = [
+  compileCommand,
+  inspectCommand,
+  verifyCommand,
+  runVerb,
+  estimateCommand,
+  conformanceCommand,
+  modelCommand,
+  optCommand,
+  passesCommand,
+  targetsCommand,
+  schemaCommand,
+];
+
+/** Parses and runs one command line; resolves to its exit code. Throws UsageError for bad usage. */
+export async function runCommand(argv: readonly string[], version: string): Promise<number> {
+  let exitCode = 0;
+  let parser = yargs([...argv])
+    .scriptName("strata")
+    .usage("$0 <command>: plans where every tensor of a model lives, proves it, and runs it")
+    .option("json", { type: "boolean", default: false, describe: "print one JSON document on standard output" })
+    .option("color", { type: "boolean", default: true, describe: "colour on terminals (NO_COLOR is respected)" })
+    .strict()
+    .demandCommand(1, "name a command: strata --help lists them")
+    .recommendCommands()
+    .completion("completion", "print a completion script for bash or zsh")
+    .version(version)
+    .alias("help", "h")
+    .wrap(100)
+    .exitProcess(false)
+    // Names of tensors hold dots and dashes: they are names, not paths into objects.
+    .parserConfiguration({ "dot-notation": false, "camel-case-expansion": false, "parse-numbers": false, "parse-positional-numbers": false, "greedy-arrays": false })
+    .fail((message: string | null, error: unknown) => {
+      if (error instanceof Error) throw error;
+      throw new UsageError(message ?? "bad usage");
+    });
+  for (const command of COMMANDS) {
+    parser = parser.command(
+      command.command,
+      command.describe,
+      (sub) => command.examples.reduce((own, [line, what]) => own.example(line, what), command.options(sub)),
+      async (flags) => {
+        exitCode = await command.run(flags as Flags);
+      },
+    );
+  }
+  await parser.parseAsync();
+  return exitCode;
+}

@@ -1,0 +1,42 @@
+/** The executor interface: what a backend promises, and what a loaded plan can do. */
+import type { Tensor } from "../kernels/types.ts";
+import type { Plan } from "../plan/schema.ts";
+
+export type BackendName = "wasm" | "cpu";
+
+export interface Capabilities {
+  /** Every value lies at its planned offset; otherwise only order and lifetimes are honoured. */
+  readonly exactOffsets: boolean;
+  /** Copies between memories (swap) can be executed. */
+  readonly swap: boolean;
+  /** Per-step device times can be measured. */
+  readonly timestamps: boolean;
+}
+
+export interface LoadOptions {
+  /** Bytes of a constant of the model, by name. */
+  readonly constant: (name: string) => Uint8Array;
+  /** Gives every value its own bytes instead: the reference that planned runs are compared with. */
+  readonly unplanned?: boolean;
+}
+
+export interface Executor {
+  readonly name: BackendName;
+  /** What it runs on, for people. */
+  readonly device: string;
+  readonly capabilities: Capabilities;
+  load(plan: Plan, options: LoadOptions): Promise<Executable>;
+}
+
+export interface Executable {
+  /**
+   * Runs the plan once. `inputs` are in plan order; results are copies, in plan order.
+   * Throws InputError (bad-input, bad-data) where the data does not fit.
+   */
+  run(inputs: readonly Tensor[]): Promise<Tensor[]>;
+  /** Bytes held for activations and weights, as allocated. */
+  readonly peakBytes: number;
+  /** Backend allocations made so far; it stands still in steady state. */
+  allocations(): number;
+  dispose(): void;
+}
