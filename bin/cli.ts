@@ -45,7 +45,13 @@ export async function runCommand(argv: readonly string[], version: string): Prom
     .wrap(100)
     .exitProcess(false)
     // Names of tensors hold dots and dashes: they are names, not paths into objects.
-    .parserConfiguration({ "dot-notation": false, "camel-case-expansion": false, "parse-numbers": false, "parse-positional-numbers": false, "greedy-arrays": false })
+    .parserConfiguration({
+      "dot-notation": false,
+      "camel-case-expansion": false,
+      "parse-numbers": false,
+      "parse-positional-numbers": false,
+      "greedy-arrays": false,
+    })
     .fail((message: string | null, error: unknown) => {
       if (error instanceof Error) throw error;
       throw new UsageError(message ?? "bad usage");

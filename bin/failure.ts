@@ -25,11 +25,17 @@ export function printError(error: unknown, json: boolean): void {
     return;
   }
   if (error instanceof UsageError) {
-    process.stderr.write(json ? `${JSON.stringify({ error: { kind: "UsageError", code: "usage", message: error.message } })}\n` : `${paint.error(`error[usage]: ${error.message}`)}\n`);
+    process.stderr.write(
+      json
+        ? `${JSON.stringify({ error: { kind: "UsageError", code: "usage", message: error.message } })}\n`
+        : `${paint.error(`error[usage]: ${error.message}`)}\n`,
+    );
     return;
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   process.stderr.write(
-    json ? `${JSON.stringify({ error: { kind: "InternalError", code: "internal", message: text } })}\n` : `${paint.error("error[internal]: this is a bug in Strata; please report it with the command and the model")}\n${text}\n`,
+    json
+      ? `${JSON.stringify({ error: { kind: "InternalError", code: "internal", message: text } })}\n`
+      : `${paint.error("error[internal]: this is a bug in Strata; please report it with the command and the model")}\n${text}\n`,
   );
 }

@@ -33,9 +33,11 @@ export async function readBytes(path: string, limit = MAX_TEXT): Promise<Uint8Ar
   }
 }
 
-const isNodeError = (error: unknown): error is NodeJS.ErrnoException => error instanceof Error && "code" in error && typeof error.code === "string" && /^E[A-Z]+$/.test(error.code);
+const isNodeError = (error: unknown): error is NodeJS.ErrnoException =>
+  error instanceof Error && "code" in error && typeof error.code === "string" && /^E[A-Z]+$/.test(error.code);
 
-const asFileError = (path: string, error: unknown): unknown => (isNodeError(error) ? fileUnreadable(path, error.code === "ENOENT" ? "there is no such file" : error.message) : error);
+const asFileError = (path: string, error: unknown): unknown =>
+  isNodeError(error) ? fileUnreadable(path, error.code === "ENOENT" ? "there is no such file" : error.message) : error;
 
 /** Writes text or bytes to a file by a temporary name and a rename, or to standard output for `-`. */
 export async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {

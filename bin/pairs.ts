@@ -15,7 +15,8 @@ export function pairs(flag: string, items: readonly string[] | undefined, last =
 /** A whole number from 0 up. */
 export function whole(flag: string, text: string): number {
   const value = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw invalidFlag(flag, text, "expected a whole number from 0 up");
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value))
+    throw invalidFlag(flag, text, "expected a whole number from 0 up");
   return value;
 }
 

@@ -29,7 +29,9 @@ const CONVERTED = new Map([
 
 /** One tensor in, one tensor out, element by element. */
 const UNARY = new Set(
-  "Abs,Cast,Ceil,Celu,Clip,Elu,Erf,Exp,Floor,Gelu,HardSigmoid,HardSwish,LeakyRelu,Log,Mish,Neg,Reciprocal,Relu,Round,Selu,Shrink,Sigmoid,Sign,Softplus,Softsign,Sqrt,Swish,Tanh,ThresholdedRelu".split(","),
+  "Abs,Cast,Ceil,Celu,Clip,Elu,Erf,Exp,Floor,Gelu,HardSigmoid,HardSwish,LeakyRelu,Log,Mish,Neg,Reciprocal,Relu,Round,Selu,Shrink,Sigmoid,Sign,Softplus,Softsign,Sqrt,Swish,Tanh,ThresholdedRelu".split(
+    ",",
+  ),
 );
 const BINARY = new Set("Add,Sub,Mul,Div,Max,Min,Pow,Sum,Mean,PRelu".split(","));
 const REDUCE = new Set("ReduceMean,ReduceSum,ReduceMax,ReduceMin".split(","));
@@ -45,9 +47,11 @@ interface Walk {
   readonly unique: (name: string) => string;
 }
 
-const attr = (node: GraphNode, name: string): AttrValue | undefined => node.attrs.find((entry) => entry.name === name)?.value;
+const attr = (node: GraphNode, name: string): AttrValue | undefined =>
+  node.attrs.find((entry) => entry.name === name)?.value;
 
-const withAttr = (attrs: readonly Attr[], name: string, value: AttrValue): Attr[] => attrs.map((entry) => (entry.name === name ? { name, value } : entry));
+const withAttr = (attrs: readonly Attr[], name: string, value: AttrValue): Attr[] =>
+  attrs.map((entry) => (entry.name === name ? { name, value } : entry));
 
 /** Rewrites `graph` in channels-last layout. */
 export function channelsLast(graph: Graph): Graph {
@@ -120,12 +124,28 @@ export function channelsLast(graph: Graph): Graph {
     switch (node.op) {
       case "Conv": {
         const hwio = addTranspose(plain(filter), [2, 3, 1, 0], `${walk.values[filter]!.name}/hwio`);
-        const attrs = attrsOf({ strides: attr(node, "strides")!, pads: attr(node, "pads")!, dilations: attr(node, "dilations")!, group: attr(node, "group")!, activation: "none" });
-        emitLast(node, "ConvNHWC", bias === undefined || bias === null ? [last(x), hwio] : [last(x), hwio, plain(bias)], attrs);
+        const attrs = attrsOf({
+          strides: attr(node, "strides")!,
+          pads: attr(node, "pads")!,
+          dilations: attr(node, "dilations")!,
+          group: attr(node, "group")!,
+          activation: "none",
+        });
+        emitLast(
+          node,
+          "ConvNHWC",
+          bias === undefined || bias === null ? [last(x), hwio] : [last(x), hwio, plain(bias)],
+          attrs,
+        );
         return true;
       }
       case "BatchNormalization":
-        emitLast(node, "BatchNormalizationNHWC", [last(x), ...node.inputs.slice(1).map((id) => (id === null ? null : plain(id)))], node.attrs);
+        emitLast(
+          node,
+          "BatchNormalizationNHWC",
+          [last(x), ...node.inputs.slice(1).map((id) => (id === null ? null : plain(id)))],
+          node.attrs,
+        );
         return true;
       default:
         emitLast(node, CONVERTED.get(node.op)!, [last(x)], node.attrs);
@@ -137,15 +157,31 @@ export function channelsLast(graph: Graph): Graph {
   const follow = (node: GraphNode): boolean => {
     const operands = node.inputs.filter((id) => id !== null);
     const [output] = node.outputs;
-    if (output === undefined || output === null || node.outputs.length !== 1 || node.view !== null || node.scratch.length > 0) return false;
+    if (
+      output === undefined ||
+      output === null ||
+      node.outputs.length !== 1 ||
+      node.view !== null ||
+      node.scratch.length > 0
+    )
+      return false;
     if (!operands.some(onlyLast)) return false;
     const [x] = operands as [ValueId];
     if (UNARY.has(node.op) && rank(output) === 4 && onlyLast(x) && operands.slice(1).every((id) => rank(id) === 0)) {
       emitLast(node, node.op, [last(x), ...node.inputs.slice(1)], node.attrs);
       return true;
     }
-    if (BINARY.has(node.op) && rank(output) === 4 && operands.every((id) => rank(id) === 4 || rank(id) === 0 || isConstant(id))) {
-      emitLast(node, node.op, operands.map((id) => (rank(id) === 4 ? last(id) : broadcastLast(id))), node.attrs);
+    if (
+      BINARY.has(node.op) &&
+      rank(output) === 4 &&
+      operands.every((id) => rank(id) === 4 || rank(id) === 0 || isConstant(id))
+    ) {
+      emitLast(
+        node,
+        node.op,
+        operands.map((id) => (rank(id) === 4 ? last(id) : broadcastLast(id))),
+        node.attrs,
+      );
       return true;
     }
     if (node.op === "Concat" && rank(output) === 4) {
@@ -162,7 +198,19 @@ export function channelsLast(graph: Graph): Graph {
     if (shape.length === 0) return id;
     const full = [...Array.from({ length: 4 - shape.length }, () => 1), ...shape];
     const made = addValue(`${name}/rank4`, { dtype, shape: full });
-    walk.nodes.push({ name: nodeNames(`${name}/rank4`), op: "Reshape", inputs: [plain(id)], outputs: [made], attrs: [], flops: 0, view: 0, inPlace: [], scratch: [], opaque: false, impure: false });
+    walk.nodes.push({
+      name: nodeNames(`${name}/rank4`),
+      op: "Reshape",
+      inputs: [plain(id)],
+      outputs: [made],
+      attrs: [],
+      flops: 0,
+      view: 0,
+      inPlace: [],
+      scratch: [],
+      opaque: false,
+      impure: false,
+    });
     return addTranspose(made, TO_NHWC, `${name}/nhwc`);
   };
 
@@ -198,11 +246,20 @@ export function channelsLast(graph: Graph): Graph {
     walk.nodes.push({ ...node, inputs: node.inputs.map((id) => (id === null ? null : plain(id))) });
   }
   const outputs = graph.outputs.map(plain);
-  return compactGraph({ ...graph, values: renameOutputs(walk.values, graph.outputs, outputs), nodes: walk.nodes, outputs });
+  return compactGraph({
+    ...graph,
+    values: renameOutputs(walk.values, graph.outputs, outputs),
+    nodes: walk.nodes,
+    outputs,
+  });
 }
 
 /** Outputs keep their names where a transpose made them anew. */
-function renameOutputs(values: readonly GraphValue[], before: readonly ValueId[], after: readonly ValueId[]): GraphValue[] {
+function renameOutputs(
+  values: readonly GraphValue[],
+  before: readonly ValueId[],
+  after: readonly ValueId[],
+): GraphValue[] {
   const renamed = [...values];
   before.forEach((old, i) => {
     const fresh = after[i]!;

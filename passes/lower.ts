@@ -10,7 +10,16 @@
 import { broken, invariant } from "../src/errors.ts";
 import { uniqueNamer } from "../src/ir/build.ts";
 import { byteSize } from "../src/ir/bytes.ts";
-import type { Graph, GraphNode, KernelStep, Program, ProgramValue, TensorType, ValueId, ValueKind } from "../src/ir/types.ts";
+import type {
+  Graph,
+  GraphNode,
+  KernelStep,
+  Program,
+  ProgramValue,
+  TensorType,
+  ValueId,
+  ValueKind,
+} from "../src/ir/types.ts";
 import { stepSeconds } from "../src/target/cost.ts";
 import type { Target } from "../src/target/schema.ts";
 
@@ -20,7 +29,8 @@ function constantValues(graph: Graph): ReadonlySet<ValueId> {
   for (const value of graph.values) if (value.kind === "constant") constant.add(value.id);
   for (const node of graph.nodes) {
     if (node.impure || node.opaque) continue;
-    if (node.inputs.every((id) => id === null || constant.has(id))) for (const id of node.outputs) if (id !== null) constant.add(id);
+    if (node.inputs.every((id) => id === null || constant.has(id)))
+      for (const id of node.outputs) if (id !== null) constant.add(id);
   }
   return constant;
 }
@@ -35,10 +45,25 @@ interface Lowering {
   readonly uniqueName: (name: string) => string;
 }
 
-function addValue(state: Lowering, name: string, type: TensorType, kind: ValueKind, more: Partial<ProgramValue> = {}): ValueId {
+function addValue(
+  state: Lowering,
+  name: string,
+  type: TensorType,
+  kind: ValueKind,
+  more: Partial<ProgramValue> = {},
+): ValueId {
   const id = state.values.length as ValueId;
   const { dtype, shape } = type;
-  state.values.push({ id, name: state.uniqueName(name), kind, dtype, shape, bytes: byteSize(dtype, shape), storage: { value: id, offset: 0 }, ...more });
+  state.values.push({
+    id,
+    name: state.uniqueName(name),
+    kind,
+    dtype,
+    shape,
+    bytes: byteSize(dtype, shape),
+    storage: { value: id, offset: 0 },
+    ...more,
+  });
   return id;
 }
 
@@ -51,11 +76,20 @@ function operand(state: Lowering, id: ValueId): ValueId {
 function addView(state: Lowering, node: GraphNode, kind: ValueKind): void {
   const [output] = node.outputs;
   const [input] = node.inputs;
-  invariant(output !== undefined && output !== null && input !== undefined && input !== null && node.view !== null, `view ${node.name} has no operand`);
+  invariant(
+    output !== undefined && output !== null && input !== undefined && input !== null && node.view !== null,
+    `view ${node.name} has no operand`,
+  );
   const shown = operand(state, input);
   const base = state.values[shown]!.storage;
   const type = state.graph.values[output]!;
-  state.made.set(output, addValue(state, type.name, type, kind, { viewOf: shown, storage: { value: base.value, offset: base.offset + node.view } }));
+  state.made.set(
+    output,
+    addValue(state, type.name, type, kind, {
+      viewOf: shown,
+      storage: { value: base.value, offset: base.offset + node.view },
+    }),
+  );
 }
 
 function addStep(state: Lowering, node: GraphNode, kindOf: (id: ValueId) => ValueKind): KernelStep {
@@ -81,7 +115,8 @@ function addStep(state: Lowering, node: GraphNode, kindOf: (id: ValueId) => Valu
     absentReads,
     absentWrites,
     attrs: node.attrs,
-    mayOverwrite: node.outputs[0] === null ? [] : node.inPlace.map((i) => i - absentReads.filter((absent) => absent < i).length),
+    mayOverwrite:
+      node.outputs[0] === null ? [] : node.inPlace.map((i) => i - absentReads.filter((absent) => absent < i).length),
     flops: node.flops,
     seconds: stepSeconds(state.target, { flops: node.flops, bytes }),
   };
@@ -101,9 +136,11 @@ export function lower(graph: Graph, target: Target): Program {
   const constantKind = (id: ValueId): ValueKind => (kept.has(id) ? "weight" : "temporary");
   const stepKind = (id: ValueId): ValueKind => (outputs.has(id) ? "output" : "activation");
 
-  for (const id of graph.inputs) state.made.set(id, addValue(state, graph.values[id]!.name, graph.values[id]!, "input"));
+  for (const id of graph.inputs)
+    state.made.set(id, addValue(state, graph.values[id]!.name, graph.values[id]!, "input"));
   for (const value of graph.values) {
-    if (value.kind === "constant") state.made.set(value.id, addValue(state, value.name, value, constantKind(value.id), { source: value.source }));
+    if (value.kind === "constant")
+      state.made.set(value.id, addValue(state, value.name, value, constantKind(value.id), { source: value.source }));
   }
   const init: KernelStep[] = [];
   const steps: KernelStep[] = [];
@@ -130,5 +167,7 @@ export function lower(graph: Graph, target: Target): Program {
 /** A weight shown only through views must itself be kept: its bytes are what they show. */
 function keepRoots(values: readonly ProgramValue[]): ProgramValue[] {
   const roots = new Set(values.filter((value) => value.kind === "weight").map((value) => value.storage.value));
-  return values.map((value) => (value.kind === "temporary" && roots.has(value.id) ? { ...value, kind: "weight" } : value));
+  return values.map((value) =>
+    value.kind === "temporary" && roots.has(value.id) ? { ...value, kind: "weight" } : value,
+  );
 }

@@ -19,6 +19,8 @@ for (const name of readdirSync(proto)) {
   if (/\.(js|d\.ts)$/.test(name)) cpSync(join(proto, name), join(dist, "src", "onnx", "proto", name));
 }
 
+cpSync(join(root, "src", "target", "builtin"), join(dist, "src", "target", "builtin"), { recursive: true });
+
 const bin = join(dist, "bin", "strata.js");
 if (existsSync(bin)) chmodSync(bin, 0o755);
 

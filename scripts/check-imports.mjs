@@ -36,15 +36,20 @@ for (const top of ["src", "passes", "models", "bin", "bench"]) {
     const path = relative(root, file).split(sep).join("/");
     const part = parts.find((candidate) => within(path, candidate));
     for (const [, target] of readFileSync(file, "utf8").matchAll(/(?:from|import\()\s*"([^"]+)"/g)) {
-      if (target.startsWith("@tensorflow/") && !within(path, "src/runtime") && !within(path, "bench")) faults.push(`${path} imports ${target}: only src/runtime may`);
+      if (target.startsWith("@tensorflow/") && !within(path, "src/runtime") && !within(path, "bench"))
+        faults.push(`${path} imports ${target}: only src/runtime may`);
       if (!target.startsWith(".")) continue;
-      const to = relative(root, resolve(dirname(file), target)).split(sep).join("/");
+      const to = relative(root, resolve(dirname(file), target))
+        .split(sep)
+        .join("/");
       if (within(to, "bin") && !within(path, "bin")) faults.push(`${path} imports ${to}: nothing imports bin`);
       if (part === undefined || to === "src/errors.ts" || to === "package.json") continue;
       if (part !== "src/plan/verify.ts" && within(to, part)) continue;
-      if (!ALLOWED[part].some((allowed) => within(to, allowed))) faults.push(`${path} imports ${to}: ${part} may import ${ALLOWED[part].join(", ") || "nothing of ours"}`);
+      if (!ALLOWED[part].some((allowed) => within(to, allowed)))
+        faults.push(`${path} imports ${to}: ${part} may import ${ALLOWED[part].join(", ") || "nothing of ours"}`);
     }
-    if (part === undefined && !ANY.some((any) => within(path, any)) && path !== "src/errors.ts") faults.push(`${path} belongs to no part: add it to scripts/check-imports.mjs`);
+    if (part === undefined && !ANY.some((any) => within(path, any)) && path !== "src/errors.ts")
+      faults.push(`${path} belongs to no part: add it to scripts/check-imports.mjs`);
   }
 }
 if (faults.length > 0) {

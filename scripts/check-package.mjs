@@ -7,13 +7,16 @@ import { dirname, join } from "node:path";
 
 const root = join(import.meta.dirname, "..");
 const require = createRequire(import.meta.url);
-const run = (command, args, cwd) => execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
+const run = (command, args, cwd) =>
+  execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
 const folder = mkdtempSync(join(tmpdir(), "strata-package-"));
 try {
   const [packed] = JSON.parse(run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", folder], root));
   const MAX_BYTES = 4_000_000;
   if (packed.size > MAX_BYTES) throw new Error(`the package is ${packed.size} bytes, over ${MAX_BYTES}`);
-  const stray = packed.files.map((file) => file.path).filter((path) => /\.test\.|test-util|^src\/|^fixtures\//.test(path));
+  const stray = packed.files
+    .map((file) => file.path)
+    .filter((path) => /\.test\.|test-util|^src\/|^fixtures\//.test(path));
   if (stray.length > 0) throw new Error(`the package holds ${stray.join(", ")}`);
 
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }));
@@ -32,14 +35,36 @@ console.log(name, plan.summary.arenaBytes);
   );
   writeFileSync(
     join(folder, "tsconfig.json"),
-    JSON.stringify({ compilerOptions: { module: "nodenext", target: "es2023", lib: ["es2023"], types: [], strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false, noEmitOnError: true, outDir: "out" }, files: ["use.ts"] }),
+    JSON.stringify({
+      compilerOptions: {
+        module: "nodenext",
+        target: "es2023",
+        lib: ["es2023"],
+        types: [],
+        strict: true,
+        exactOptionalPropertyTypes: true,
+        skipLibCheck: false,
+        noEmitOnError: true,
+        outDir: "out",
+      },
+      files: ["use.ts"],
+    }),
   );
   const tsc = join(dirname(require.resolve("typescript/package.json")), "bin", "tsc");
   // The consumer has no Node types: console comes from a line of its own.
-  writeFileSync(join(folder, "use.ts"), `declare const console: { log(...items: unknown[]): void };\n${readFileSync(join(folder, "use.ts"), "utf8")}`);
+  writeFileSync(
+    join(folder, "use.ts"),
+    `declare const console: { log(...items: unknown[]): void };\n${readFileSync(join(folder, "use.ts"), "utf8")}`,
+  );
   run(process.execPath, [tsc, "-p", folder], folder);
-  console.log(`package: ${packed.size} bytes, ${packed.files.length} files; a typed consumer prints: ${run(process.execPath, [join(folder, "out", "use.js")], folder).trim()}`);
-  const version = run(process.execPath, [join(folder, "node_modules", "strata", "dist", "bin", "strata.js"), "--version"], folder).trim();
+  console.log(
+    `package: ${packed.size} bytes, ${packed.files.length} files; a typed consumer prints: ${run(process.execPath, [join(folder, "out", "use.js")], folder).trim()}`,
+  );
+  const version = run(
+    process.execPath,
+    [join(folder, "node_modules", "strata", "dist", "bin", "strata.js"), "--version"],
+    folder,
+  ).trim();
   const { version: wanted } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   if (version !== wanted) throw new Error(`strata --version prints ${version}, the package is ${wanted}`);
 } finally {

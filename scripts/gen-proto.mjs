@@ -19,7 +19,15 @@ const FLAGS = ["--no-create", "--no-verify", "--no-convert", "--no-delimited", "
 
 const generate = (out, ...flags) => {
   const target = ["-t", "static-module", "-w", "esm", "--null-semantics", "-r", "strata-onnx"];
-  execFileSync(process.execPath, [join(tools, "pbjs"), ...target, ...FLAGS, ...flags, "-o", out, join(folder, "onnx.proto")]);
+  execFileSync(process.execPath, [
+    join(tools, "pbjs"),
+    ...target,
+    ...FLAGS,
+    ...flags,
+    "-o",
+    out,
+    join(folder, "onnx.proto"),
+  ]);
 };
 
 /** Types without the generator's import of "long", which is no dependency of ours: two fields are all that is read. */

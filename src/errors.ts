@@ -105,6 +105,33 @@ export const broken = (message: string, cause?: unknown): InternalError =>
     cause,
   });
 
+/** No plan was found that fits a memory. */
+export const capacityExceeded = (facts: {
+  readonly memory: string;
+  readonly needed: number;
+  readonly capacity: number;
+  readonly lowerBound: number;
+  readonly step: number;
+  readonly node: string;
+  readonly live: readonly { readonly name: string; readonly bytes: number }[];
+}): InfeasibleError =>
+  new InfeasibleError({
+    code: "capacity-exceeded",
+    message: `${facts.memory} needs ${facts.needed} bytes at step ${facts.step}, its capacity is ${facts.capacity}`,
+    where: facts.node === "" ? undefined : `node ${quote(facts.node)}`,
+    details: [
+      `${facts.live.length} buffers are live; largest: ${facts.live
+        .slice(0, 5)
+        .map(({ name, bytes }) => `${quote(name)} ${bytes}`)
+        .join(", ")}`,
+      `the lower bound of any plan of this order is ${facts.lowerBound} bytes`,
+    ],
+    help:
+      facts.lowerBound > facts.capacity
+        ? `raise --capacity ${facts.memory}=BYTES to at least ${facts.lowerBound}, or make the batch or the sequence smaller`
+        : `a better packing may fit: raise --budget, or --capacity ${facts.memory}=BYTES`,
+  });
+
 /** If, Loop or Scan that does not resolve at compile time. */
 export const controlFlow = (node: string, op: string, message: string): InputError =>
   new InputError({
@@ -218,9 +245,20 @@ export const invalidNode = (node: string, op: string, message: string): InputErr
 export const invalidOpset = (message: string, where: string): InputError =>
   new InputError({ code: "invalid-opset", message, where });
 
+/** A packing problem with a buffer that makes no sense. */
+export const invalidPacking = (buffer: number, message: string): InputError =>
+  new InputError({ code: "invalid-packing", message, where: `buffer ${buffer}` });
+
 /** A tensor whose dims, type and data don't fit each other. */
 export const invalidTensor = (tensor: string, message: string): InputError =>
   new InputError({ code: "invalid-tensor", message, where: `tensor ${quote(tensor)}` });
+
+/** A --pin that can't be honoured. */
+export const invalidPin = (name: string, message: string): InputError =>
+  new InputError({ code: "invalid-pin", message, where: `--pin ${quote(name)}` });
+
+/** A target description that does not hold together. */
+export const invalidTarget = (where: string, message: string): InputError => new InputError({ code: "invalid-target", message, where });
 
 /** A limit on untrusted input was hit; `flag` raises it where there is one. */
 export const limitExceeded = (limit: string, value: number, flag: string | undefined, where?: string): InputError =>
@@ -265,12 +303,30 @@ export const missingKernel = (kernel: string, node: string): InputError =>
     help: "the plan is valid for planning; to run it, express the operator in standard ones",
   });
 
+/** The model file is not the one that a plan was made from. */
+export const modelMismatch = (file: string, wanted: string, got: string): InputError =>
+  new InputError({
+    code: "model-mismatch",
+    message: `the plan was made from a model with sha256 ${wanted.slice(0, 12)}..., this one has ${got.slice(0, 12)}...`,
+    where: quote(file),
+    help: "give the right file with --model, or compile again",
+  });
+
 /** The runtime could not get the memory that a plan needs. */
 export const outOfMemory = (what: string, bytes: number): InfeasibleError =>
   new InfeasibleError({
     code: "out-of-memory",
     message: `${what} can't give ${bytes} bytes`,
     help: "compile for a smaller --capacity, a smaller batch, or run on another backend",
+  });
+
+/** A plan that the verifier rejects: it must not be executed. */
+export const planRejected = (violations: readonly { readonly code: string; readonly message: string }[]): InputError =>
+  new InputError({
+    code: "plan-rejected",
+    message: `the plan breaks ${violations.length} rule(s); nothing was executed`,
+    details: violations.slice(0, 10).map((violation) => `${violation.code}: ${violation.message}`),
+    help: "compile the model again; strata verify lists every rule that it breaks",
   });
 
 /** A shape depends on data that is known only at run time. */
@@ -312,6 +368,10 @@ export const undefinedValue = (name: string, reader: string): InputError =>
     where: quote(reader),
   });
 
+/** A backend that is not there. */
+export const unknownBackend = (name: string, known: readonly string[]): InputError =>
+  new InputError({ code: "unknown-backend", message: `there is no backend ${quote(name)}`, help: `choose one of ${known.join(", ")}` });
+
 /** A domain that Strata knows no operator of, on a node without declared shapes. */
 export const unknownDomain = (node: string, op: string, domain: string): InputError =>
   new InputError({
@@ -331,6 +391,22 @@ export const unknownOperator = (node: string, op: string, domain: string, near: 
       near === undefined
         ? "declare the shapes in value_info to have it planned as an opaque step"
         : `did you mean ${near}?`,
+  });
+
+/** A pass that is not there. */
+export const unknownPass = (name: string, known: readonly string[], near: string | undefined): InputError =>
+  new InputError({
+    code: "unknown-pass",
+    message: `there is no pass ${quote(name)}`,
+    help: near === undefined ? `choose one of ${known.join(", ")}` : `did you mean ${near}?`,
+  });
+
+/** A target that is not built in. */
+export const unknownTarget = (name: string, known: readonly string[], near: string | undefined): InputError =>
+  new InputError({
+    code: "unknown-target",
+    message: `there is no target ${quote(name)}`,
+    help: near === undefined ? `choose one of ${known.join(", ")}, or a JSON file` : `did you mean ${near}?`,
   });
 
 /** A value type that has no memory to plan: sequences, optionals, maps, sparse tensors. */
@@ -356,3 +432,11 @@ export const weightMismatch = (name: string, wanted: number, got: number): Input
     message: `constant ${quote(name)} has ${got} bytes, the plan wants ${wanted}`,
     help: "the plan was compiled from another model file: compile again",
   });
+
+/** A weight whose bytes the model does not hold. */
+export const weightsMissing = (name: string): InputError =>
+  new InputError({ code: "weights-missing", message: `the model holds no bytes for constant ${quote(name)}`, help: "planning needs no weights, running does: give a model with its weights" });
+
+/** A pass asked to run on a stage that it does not fit. */
+export const wrongStage = (pass: string, wanted: string, got: string): InputError =>
+  new InputError({ code: "wrong-stage", message: `pass ${quote(pass)} works on a ${wanted}, this is a ${got}`, help: "strata passes lists the stages" });

@@ -54,7 +54,8 @@ export function decodeNpy(bytes: Uint8Array, path: string): Tensor {
   const descr = /'descr':\s*'([^']{1,8})'/.exec(header)?.[1];
   const dims = /'shape':\s*\(([\d,\s]*)\)/.exec(header)?.[1];
   const dtype = descr === undefined ? undefined : TYPES.get(descr);
-  if (dtype === undefined || dims === undefined) throw malformedCase(path, `element type ${descr ?? "unknown"} is not one that can be read`);
+  if (dtype === undefined || dims === undefined)
+    throw malformedCase(path, `element type ${descr ?? "unknown"} is not one that can be read`);
   if (/'fortran_order':\s*True/.test(header)) throw malformedCase(path, "it is in Fortran order; save it in C order");
   const shape = dims
     .split(",")
@@ -62,6 +63,7 @@ export function decodeNpy(bytes: Uint8Array, path: string): Tensor {
     .map(Number);
   elementCount(shape, path);
   const size = byteSize(dtype, shape, path);
-  if (bytes.byteLength - start !== size) throw malformedCase(path, `it holds ${bytes.byteLength - start} bytes of data, its shape needs ${size}`);
+  if (bytes.byteLength - start !== size)
+    throw malformedCase(path, `it holds ${bytes.byteLength - start} bytes of data, its shape needs ${size}`);
   return tensorFromBytes(dtype, shape, bytes.subarray(start));
 }

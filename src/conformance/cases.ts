@@ -42,7 +42,7 @@ export async function readTensors(dataSet: string, prefix: "input" | "output"): 
       tensors.push(null);
       continue;
     }
-    const data = await readTensor(bytes, path);
+    const data = await readTensor(bytes);
     if (data.source.kind !== "inline") throw malformedCase(path, "it holds no dense numeric tensor");
     tensors.push(tensorFromBytes(data.dtype, data.shape, data.source.bytes()));
   }

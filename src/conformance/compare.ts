@@ -15,17 +15,31 @@ export interface Difference {
 }
 
 /** Undefined where `actual` matches: NaN equals NaN, infinities by sign, integers and bool exactly. */
-export function compareTensors(name: string, actual: Tensor, expected: Tensor, { rtol, atol }: Tolerance): Difference | undefined {
-  if (actual.dtype !== expected.dtype) return { message: `${name}: type ${actual.dtype}, expected ${expected.dtype}`, maxAbsError: NaN };
+export function compareTensors(
+  name: string,
+  actual: Tensor,
+  expected: Tensor,
+  { rtol, atol }: Tolerance,
+): Difference | undefined {
+  if (actual.dtype !== expected.dtype)
+    return { message: `${name}: type ${actual.dtype}, expected ${expected.dtype}`, maxAbsError: NaN };
   if (actual.shape.length !== expected.shape.length || actual.shape.some((dim, d) => dim !== expected.shape[d])) {
-    return { message: `${name}: shape [${actual.shape.join(",")}], expected [${expected.shape.join(",")}]`, maxAbsError: NaN };
+    return {
+      message: `${name}: shape [${actual.shape.join(",")}], expected [${expected.shape.join(",")}]`,
+      maxAbsError: NaN,
+    };
   }
   const complex = DTYPES[actual.dtype].class === "complex";
   const count = complex ? storageLength(actual.dtype, sizeOf(actual.shape)) : sizeOf(actual.shape);
   if (is64(actual.dtype)) {
     const a = bigReader(actual);
     const b = bigReader(expected);
-    for (let i = 0; i < count; i++) if (a(i) !== b(i)) return { message: `${name}: element ${i} is ${a(i)}, expected ${b(i)}`, maxAbsError: Math.abs(Number(a(i) - b(i))) };
+    for (let i = 0; i < count; i++)
+      if (a(i) !== b(i))
+        return {
+          message: `${name}: element ${i} is ${a(i)}, expected ${b(i)}`,
+          maxAbsError: Math.abs(Number(a(i) - b(i))),
+        };
     return undefined;
   }
   const a = reader(actual);
@@ -45,17 +59,26 @@ export function compareTensors(name: string, actual: Tensor, expected: Tensor, {
     if (first < 0) first = i;
     worst = Number.isNaN(error) ? NaN : Math.max(worst, error);
   }
-  return first < 0 ? undefined : { message: `${name}: element ${first} is ${a(first)}, expected ${b(first)} (max abs error ${worst.toPrecision(3)})`, maxAbsError: worst };
+  return first < 0
+    ? undefined
+    : {
+        message: `${name}: element ${first} is ${a(first)}, expected ${b(first)} (max abs error ${worst.toPrecision(3)})`,
+        maxAbsError: worst,
+      };
 }
 
 /** Largest absolute and relative difference of two results of one shape and type. */
-export function errorsOf(actual: Tensor, expected: Tensor): { equal: boolean; maxAbsError: number; maxRelError: number } {
+export function errorsOf(
+  actual: Tensor,
+  expected: Tensor,
+): { equal: boolean; maxAbsError: number; maxRelError: number } {
   const a = reader(actual);
   const b = reader(expected);
   let maxAbsError = 0;
   let maxRelError = 0;
   let equal = true;
-  const count = DTYPES[actual.dtype].class === "complex" ? storageLength(actual.dtype, sizeOf(actual.shape)) : sizeOf(actual.shape);
+  const count =
+    DTYPES[actual.dtype].class === "complex" ? storageLength(actual.dtype, sizeOf(actual.shape)) : sizeOf(actual.shape);
   for (let i = 0; i < count; i++) {
     const x = a(i);
     const y = b(i);

@@ -28,7 +28,10 @@ export interface GraphBuilder {
   input(name: string, type: TensorType): ValueId;
   constant(name: string, type: TensorType, source: ConstantSource): ValueId;
   /** Adds a node and its results; a null in `results` is a result that nobody wants. */
-  node(parts: NodeParts, results: readonly ({ readonly name: string; readonly type: TensorType } | null)[]): (ValueId | null)[];
+  node(
+    parts: NodeParts,
+    results: readonly ({ readonly name: string; readonly type: TensorType } | null)[],
+  ): (ValueId | null)[];
   value(id: ValueId): GraphValue;
   /** The node added last. */
   lastNode(): GraphNode;
@@ -80,11 +83,21 @@ export function graphBuilder(name: string): GraphBuilder {
       return id;
     },
     node(parts, results) {
-      for (const id of parts.inputs) invariant(id === null || (id >= 0 && id < values.length), `node ${parts.name} reads a value that is not there yet`);
+      for (const id of parts.inputs)
+        invariant(
+          id === null || (id >= 0 && id < values.length),
+          `node ${parts.name} reads a value that is not there yet`,
+        );
       const outputs = results.map((result) => {
         if (result === null) return null;
         const id = nextId();
-        values.push({ kind: "result", id, name: uniqueValue(result.name), dtype: result.type.dtype, shape: result.type.shape });
+        values.push({
+          kind: "result",
+          id,
+          name: uniqueValue(result.name),
+          dtype: result.type.dtype,
+          shape: result.type.shape,
+        });
         return id;
       });
       nodes.push({
@@ -114,7 +127,16 @@ export function graphBuilder(name: string): GraphBuilder {
     },
     nodeCount: () => nodes.length,
     valueCount: () => values.length,
-    finish: (outputs, dims, specialized) => ({ stage: "graph", name, dims, values, nodes, inputs, outputs, specialized }),
+    finish: (outputs, dims, specialized) => ({
+      stage: "graph",
+      name,
+      dims,
+      values,
+      nodes,
+      inputs,
+      outputs,
+      specialized,
+    }),
   };
 }
 

@@ -2,7 +2,20 @@
 import { dtypeFromShort } from "./dtype.ts";
 import { byteSize } from "./bytes.ts";
 import { cursorOf, tokenize, type Cursor } from "./tokens.ts";
-import type { Attr, AttrValue, ConstantSource, Graph, GraphNode, GraphValue, KernelStep, Program, ProgramValue, TensorType, ValueId, ValueKind } from "./types.ts";
+import type {
+  Attr,
+  AttrValue,
+  ConstantSource,
+  Graph,
+  GraphNode,
+  GraphValue,
+  KernelStep,
+  Program,
+  ProgramValue,
+  TensorType,
+  ValueId,
+  ValueKind,
+} from "./types.ts";
 
 const KINDS: readonly ValueKind[] = ["input", "output", "weight", "activation", "temporary"];
 
@@ -71,7 +84,10 @@ function source(cursor: Cursor): ConstantSource {
 }
 
 /** `dim` lines; `specialized` lines, resolved once all values are known. */
-function header(cursor: Cursor): { dims: { name: string; size: number }[]; specialized: { name: string; base64: string }[] } {
+function header(cursor: Cursor): {
+  dims: { name: string; size: number }[];
+  specialized: { name: string; base64: string }[];
+} {
   const dims: { name: string; size: number }[] = [];
   const specialized: { name: string; base64: string }[] = [];
   for (;;) {
@@ -132,7 +148,9 @@ function graph(cursor: Cursor): Graph {
     const ownAttrs = attrs(cursor);
     const operands = list(cursor, "(", ")", () => (isAbsent(cursor) ? null : scope.find(cursor.name())));
     const notes = graphNotes(cursor);
-    const outputs = results.map((result) => (result === null ? null : add((id) => ({ kind: "result", id, ...result }))));
+    const outputs = results.map((result) =>
+      result === null ? null : add((id) => ({ kind: "result", id, ...result })),
+    );
     nodes.push({ op, inputs: operands, outputs, attrs: ownAttrs, ...notes });
   }
   cursor.expect("return");
@@ -145,7 +163,15 @@ function graph(cursor: Cursor): Graph {
 type GraphNotes = Pick<GraphNode, "name" | "flops" | "view" | "inPlace" | "scratch" | "opaque" | "impure">;
 
 function graphNotes(cursor: Cursor): GraphNotes {
-  const notes: { -readonly [K in keyof GraphNotes]: GraphNotes[K] } = { name: "", flops: 0, view: null, inPlace: [], scratch: [], opaque: false, impure: false };
+  const notes: { -readonly [K in keyof GraphNotes]: GraphNotes[K] } = {
+    name: "",
+    flops: 0,
+    view: null,
+    inPlace: [],
+    scratch: [],
+    opaque: false,
+    impure: false,
+  };
   eachNote(cursor, (word) => {
     switch (word) {
       case "node":
@@ -193,6 +219,7 @@ function program(cursor: Cursor): Program {
   cursor.expect("take");
   const inputNames = list(cursor, "(", ")", cursor.name);
   const scope = names(cursor);
+  cursor.expect("values");
   const values = programValues(cursor, scope);
   cursor.expect("init");
   const init = steps(cursor, scope);
@@ -216,7 +243,8 @@ function program(cursor: Cursor): Program {
 }
 
 function programValues(cursor: Cursor, scope: ReturnType<typeof names>): ProgramValue[] {
-  const pending: { value: Omit<ProgramValue, "storage">; viewOf?: string; in?: { name: string; offset: number } }[] = [];
+  const pending: { value: Omit<ProgramValue, "storage">; viewOf?: string; in?: { name: string; offset: number } }[] =
+    [];
   cursor.expect("{");
   while (!cursor.take("}")) {
     const word = cursor.word();
@@ -240,7 +268,8 @@ function programValues(cursor: Cursor, scope: ReturnType<typeof names>): Program
   return pending.map(({ value, viewOf, in: within }) => ({
     ...value,
     ...(viewOf === undefined ? {} : { viewOf: scope.find(viewOf) }),
-    storage: within === undefined ? { value: value.id, offset: 0 } : { value: scope.find(within.name), offset: within.offset },
+    storage:
+      within === undefined ? { value: value.id, offset: 0 } : { value: scope.find(within.name), offset: within.offset },
   }));
 }
 
@@ -271,7 +300,19 @@ function steps(cursor: Cursor, scope: ReturnType<typeof names>): KernelStep[] {
       else if (word === "may_overwrite") mayOverwrite = valueOf(cursor, () => list(cursor, "[", "]", cursor.whole));
       else cursor.fail(`'${word}' is no note of a step`);
     });
-    result.push({ kind: "kernel", kernel, node, reads: present(read), writes: present(written), absentReads: absent(read), absentWrites: absent(written), attrs: ownAttrs, mayOverwrite, flops, seconds });
+    result.push({
+      kind: "kernel",
+      kernel,
+      node,
+      reads: present(read),
+      writes: present(written),
+      absentReads: absent(read),
+      absentWrites: absent(written),
+      attrs: ownAttrs,
+      mayOverwrite,
+      flops,
+      seconds,
+    });
   }
   return result;
 }

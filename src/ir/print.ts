@@ -3,14 +3,25 @@
  * `x`. Names are printed, never ids; the memory column on the right of a program is a comment.
  */
 import { DTYPES } from "./dtype.ts";
-import type { Attr, AttrValue, ConstantSource, Graph, KernelStep, Program, ProgramValue, TensorType, ValueId } from "./types.ts";
+import type {
+  Attr,
+  AttrValue,
+  ConstantSource,
+  Graph,
+  KernelStep,
+  Program,
+  ProgramValue,
+  TensorType,
+  ValueId,
+} from "./types.ts";
 
 const PLAIN = /^[A-Za-z_][\w.]*$/;
 /** Words with a meaning of their own where a name may stand. */
 const RESERVED = new Set(["_", "nan", "inf", "true", "false"]);
 
 /** A name as it is printed: quoted unless it is a plain identifier. */
-export const printName = (name: string): string => (PLAIN.test(name) && !RESERVED.has(name) ? name : JSON.stringify(name));
+export const printName = (name: string): string =>
+  PLAIN.test(name) && !RESERVED.has(name) ? name : JSON.stringify(name);
 
 export const printType = ({ dtype, shape }: TensorType): string => `${DTYPES[dtype].short}[${shape.join(",")}]`;
 
@@ -26,7 +37,8 @@ function printAttr(value: AttrValue): string {
 const printAttrs = (attrs: readonly Attr[]): string =>
   attrs.length === 0 ? "" : `<${attrs.map(({ name, value }) => `${printName(name)}=${printAttr(value)}`).join(", ")}>`;
 
-const printSource = (source: ConstantSource): string => (source.kind === "model" ? `model ${JSON.stringify(source.name)}` : `inline ${JSON.stringify(source.base64)}`);
+const printSource = (source: ConstantSource): string =>
+  source.kind === "model" ? `model ${JSON.stringify(source.name)}` : `inline ${JSON.stringify(source.base64)}`;
 
 const notes = (parts: readonly (string | false)[]): string => {
   const kept = parts.filter((part) => part !== false);
@@ -44,7 +56,11 @@ function printHeader(dims: Graph["dims"], specialized: Graph["specialized"], nam
 export function printGraph(graph: Graph): string {
   const name = (id: ValueId | null): string => (id === null ? "_" : printName(graph.values[id]!.name));
   const typed = (id: ValueId | null): string => (id === null ? "_" : `${name(id)}: ${printType(graph.values[id]!)}`);
-  const lines = ["// strata ir 1", `graph ${printName(graph.name)}`, ...printHeader(graph.dims, graph.specialized, name)];
+  const lines = [
+    "// strata ir 1",
+    `graph ${printName(graph.name)}`,
+    ...printHeader(graph.dims, graph.specialized, name),
+  ];
   for (const value of graph.values) {
     if (value.kind === "input") lines.push(`input ${typed(value.id)}`);
     if (value.kind === "constant") lines.push(`const ${typed(value.id)} = ${printSource(value.source)}`);
@@ -61,7 +77,9 @@ export function printGraph(graph: Graph): string {
       node.opaque && "opaque",
       node.impure && "impure",
     ]);
-    lines.push(`  ${i}: ${results} = ${printName(node.op)}${printAttrs(node.attrs)}(${node.inputs.map(name).join(", ")})${tail}`);
+    lines.push(
+      `  ${i}: ${results} = ${printName(node.op)}${printAttrs(node.attrs)}(${node.inputs.map(name).join(", ")})${tail}`,
+    );
   });
   lines.push("}", `return (${graph.outputs.map(name).join(", ")})`);
   return `${lines.join("\n")}\n`;

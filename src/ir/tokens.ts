@@ -102,7 +102,8 @@ export function cursorOf(tokens: readonly Token[]): Cursor {
     next,
     take: (text) => is(text) && next() !== undefined,
     expect: (text) => void (is(text) ? next() : fail(`expected '${text}', found ${shown()}`)),
-    name: () => (peek().kind === "name" || peek().kind === "string" ? next().text : fail(`expected a name, found ${shown()}`)),
+    name: () =>
+      peek().kind === "name" || peek().kind === "string" ? next().text : fail(`expected a name, found ${shown()}`),
     word: () => (peek().kind === "name" ? next().text : fail(`expected a word, found ${shown()}`)),
     string: () => (peek().kind === "string" ? next().text : fail(`expected a string, found ${shown()}`)),
     number: () => (peek().kind === "number" ? Number(next().text) : fail(`expected a number, found ${shown()}`)),

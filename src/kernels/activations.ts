@@ -1,17 +1,18 @@
 /** Activation functions of neural networks: one operand (or a value and its gate) and a few constants. */
+import { isInteger } from "../ir/dtype.ts";
 import { binaryKernel, numberAttr, unaryKernel } from "./elementwise.ts";
-import { erf } from "./erf.ts";
+import { erfc } from "./erf.ts";
 import type { Kernel, KernelTable } from "./types.ts";
 
-export const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
+const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
 /** log(1 + exp(x)), without overflow. */
-export const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 
 const ROOT_2_BY_PI = Math.sqrt(2 / Math.PI);
 
-/** x times the normal distribution function of x. */
-export const gelu = (x: number): number => 0.5 * x * (1 + erf(x * Math.SQRT1_2));
+/** x times the normal distribution function of x; by erfc, which keeps its digits for very negative x. */
+export const gelu = (x: number): number => 0.5 * x * erfc(-x * Math.SQRT1_2);
 
 /** The approximation of Gelu by tanh. */
 export const geluTanh = (x: number): number => 0.5 * x * (1 + Math.tanh(ROOT_2_BY_PI * (x + 0.044715 * x * x * x)));
@@ -80,9 +81,12 @@ const swiglu = binaryKernel((_a, _b, attrs) => {
 });
 
 /** Operands x, slope. */
-const prelu = binaryKernel(() => ({
-  number: (x, slope) => (x < 0 ? x * slope : x),
-  big: (x, slope) => (x < 0n ? x * slope : x),
+const prelu = binaryKernel((x) => ({
+  // A product of 32-bit integers wraps, and may have more digits than a double.
+  number: isInteger(x.dtype)
+    ? (value, slope) => (value < 0 ? Math.imul(value, slope) : value)
+    : (value, slope) => (value < 0 ? value * slope : value),
+  big: (value, slope) => (value < 0n ? value * slope : value),
 }));
 
 export const activationKernels: KernelTable = {

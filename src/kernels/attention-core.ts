@@ -17,6 +17,8 @@ export interface HeadRows {
   readonly row: number;
   /** Positions that it holds; keys and values may come in several pieces, one after the other. */
   readonly length: number;
+  /** A bias that every row of head h has on top: element d at offset + h * size + d. */
+  readonly added?: { readonly tensor: Tensor; readonly offset: number };
 }
 
 /** Rows of a 3-D tensor (batch, position, heads * size), or of a 4-D one (batch, head, position, size). */
@@ -58,7 +60,10 @@ export interface AttentionCall {
   /** A score of this height takes part in every softmax without a value ("smooth softmax"). */
   readonly sink?: (head: number) => number;
   /** Sees the scores: as they come, capped, biased, and as weights. */
-  readonly watch?: { readonly stage: "raw" | "capped" | "biased" | "weights"; readonly put: (place: RowPlace, key: number, value: number) => void };
+  readonly watch?: {
+    readonly stage: "raw" | "capped" | "biased" | "weights";
+    readonly put: (place: RowPlace, key: number, value: number) => void;
+  };
 }
 
 /** Scratch of `attend`, in elements of float64. */
@@ -67,9 +72,12 @@ export const attendScratch = (size: number, valueSize: number, keys: number): Te
   shape: [size + valueSize + 2 * keys],
 });
 
+const rowAt = (rows: HeadRows, batch: number, head: number, position: number): number =>
+  rows.offset + batch * rows.batch + head * rows.head + position * rows.row;
+
 const total = (pieces: readonly HeadRows[]): number => pieces.reduce((sum, piece) => sum + piece.length, 0);
 
-/** Softmax of `row` in place; false where every key is kept out, and the row is zero. */
+/** Softmax of `row` in place; all zeros where every key is kept out. */
 function softmaxRow(row: Float64Array, sink: number | undefined, round: (x: number) => number): void {
   let top = sink ?? -Infinity;
   for (const score of row) if (score > top || Number.isNaN(score)) top = score;
@@ -99,11 +107,15 @@ export function attend(call: AttentionCall, scratch: Float64Array): void {
   const dots = keys.map(({ tensor }) => rowDot(tensor));
   const adds = values.map(({ tensor }) => rowAdd(tensor));
   const round = call.round ?? ((x: number): number => x);
-  const at = (rows: HeadRows, b: number, h: number, i: number): number => rows.offset + b * rows.batch + h * rows.head + i * rows.row;
+  const biasDots = keys.map(({ added }) => added && rowDot(added.tensor));
+  const biasAdds = values.map(({ added }) => added && rowAdd(added.tensor));
+  const readQueryBias = call.query.added && reader(call.query.added.tensor);
 
   const scoreRow = (place: RowPlace, kvHead: number): void => {
     let j = 0;
     keys.forEach((piece, p) => {
+      // The bias of the keys adds the same to every score of the piece.
+      const shift = biasDots[p]?.(piece.added!.offset + kvHead * size, query, 0, size) ?? 0;
       for (let i = 0; i < piece.length; i++, j++) {
         const added = bias[j]!;
         // A key that is kept out needs no product, unless somebody wants to see it.
@@ -111,7 +123,7 @@ export function attend(call: AttentionCall, scratch: Float64Array): void {
           scores[j] = -Infinity;
           continue;
         }
-        const raw = call.scale * dots[p]!(at(piece, place.batch, kvHead, i), query, 0, size);
+        const raw = call.scale * (shift + dots[p]!(rowAt(piece, place.batch, kvHead, i), query, 0, size));
         const capped = call.softcap === 0 ? raw : call.softcap * Math.tanh(raw / call.softcap);
         scores[j] = round(capped + added);
         if (watch?.stage === "raw") watch.put(place, j, raw);
@@ -127,8 +139,8 @@ export function attend(call: AttentionCall, scratch: Float64Array): void {
       const kvHead = Math.floor(h / call.group);
       for (let i = 0; i < call.query.length; i++) {
         const place = { batch: b, head: h, query: i };
-        const from = at(call.query, b, h, i);
-        for (let d = 0; d < size; d++) query[d] = readQuery(from + d);
+        const from = rowAt(call.query, b, h, i);
+        for (let d = 0; d < size; d++) query[d] = readQuery(from + d) + (readQueryBias?.(call.query.added!.offset + h * size + d) ?? 0);
         bias.fill(0);
         call.bias(place, bias);
         scoreRow(place, kvHead);
@@ -137,25 +149,33 @@ export function attend(call: AttentionCall, scratch: Float64Array): void {
         result.fill(0);
         let j = 0;
         values.forEach((piece, p) => {
-          for (let k = 0; k < piece.length; k++, j++)
-            if (scores[j] !== 0) adds[p]!(at(piece, b, kvHead, k), scores[j]!, result, 0, valueSize);
+          let weight = 0;
+          for (let k = 0; k < piece.length; k++, j++) {
+            if (scores[j] === 0) continue;
+            adds[p]!(rowAt(piece, b, kvHead, k), scores[j]!, result, 0, valueSize);
+            weight += scores[j]!;
+          }
+          biasAdds[p]?.(piece.added!.offset + kvHead * valueSize, weight, result, 0, valueSize);
         });
-        const to = at(call.output, b, h, i);
+        const to = rowAt(call.output, b, h, i);
         for (let d = 0; d < valueSize; d++) write(to + d, result[d]!);
       }
     }
 }
 
-/** Copies the rows of `pieces`, one after the other, into a tensor (batch, head, position, size) of the same dtype. */
-export function copyRows(pieces: readonly HeadRows[], size: number, present: Tensor): void {
-  const [batches, heads, capacity] = present.shape as [number, number, number, number];
+/** Copies the rows of `pieces`, one after the other, to the first rows of `target`, rounded to its dtype. */
+export function copyRows(pieces: readonly HeadRows[], size: number, batches: number, heads: number, target: HeadRows): void {
+  const write = writer(target.tensor);
+  const readers = pieces.map(({ tensor, added }) => ({ read: reader(tensor), readAdded: added && reader(added.tensor) }));
   for (let b = 0; b < batches; b++)
     for (let h = 0; h < heads; h++) {
-      let to = (b * heads + h) * capacity * size;
-      for (const piece of pieces)
-        for (let i = 0; i < piece.length; i++, to += size) {
-          const from = piece.offset + b * piece.batch + h * piece.head + i * piece.row;
-          (present.data as Uint8Array).set((piece.tensor.data as Uint8Array).subarray(from, from + size), to);
+      let to = rowAt(target, b, h, 0);
+      pieces.forEach((piece, p) => {
+        const { read, readAdded } = readers[p]!;
+        for (let i = 0; i < piece.length; i++, to += target.row) {
+          const from = rowAt(piece, b, h, i);
+          for (let d = 0; d < size; d++) write(to + d, read(from + d) + (readAdded?.(piece.added!.offset + h * size + d) ?? 0));
         }
+      });
     }
 }

@@ -10,7 +10,11 @@ const STAGES = ["raw", "capped", "biased", "weights"] as const;
  * Adds a mask that broadcasts to (batch, head, query, key). Keys past the mask's last dim are kept
  * out, unless that dim is 1 and `repeats`.
  */
-export function maskAdder(mask: Tensor, dims: readonly [number, number, number], repeats: boolean): (place: RowPlace, bias: Float64Array) => void {
+export function maskAdder(
+  mask: Tensor,
+  dims: readonly [number, number, number],
+  repeats: boolean,
+): (place: RowPlace, bias: Float64Array) => void {
   const length = mask.shape.at(-1)!;
   const strides = broadcastStrides(mask.shape, [...dims, length]);
   const read = reader(mask);
@@ -46,29 +50,38 @@ const attention: Kernel = ({ inputs, outputs, attrs }) => {
   const [size, valueSize] = [Number(attrs.get("size")), Number(attrs.get("valueSize"))];
   const keys = [...(pastKey ? [headRows(pastKey, kvHeads)] : []), headRows(k!, kvHeads)];
   const values = [...(pastValue ? [headRows(pastValue, kvHeads)] : []), headRows(v!, kvHeads)];
-  if (presentKey) copyRows(keys, size, presentKey);
-  if (presentValue) copyRows(values, valueSize, presentValue);
+  const batches = q!.shape[0]!;
+  if (presentKey) copyRows(keys, size, batches, kvHeads, headRows(presentKey, kvHeads));
+  if (presentValue) copyRows(values, valueSize, batches, kvHeads, headRows(presentValue, kvHeads));
 
   const query = headRows(q!, heads);
   const past = pastKey ? pastKey.shape[2]! : 0;
   const readLength = lengths ? reader(lengths) : undefined;
   const isCausal = attrs.get("causal") === 1;
   const [left, right] = [Number(attrs.get("left")), Number(attrs.get("right"))];
-  const addMask = mask ? maskAdder(mask, [q!.shape[0]!, heads, query.length], attrs.get("repeatMask") === 1) : undefined;
+  const addMask = mask
+    ? maskAdder(mask, [batches, heads, query.length], attrs.get("repeatMask") === 1)
+    : undefined;
   const bias = (place: RowPlace, row: Float64Array): void => {
     addMask?.(place, row);
     const valid = readLength?.(place.batch) ?? row.length;
     // Position of this query among the keys.
     const position = place.query + (pastKey || readLength === undefined ? past : valid - query.length);
     for (let j = 0; j < row.length; j++)
-      if (j >= valid || (isCausal && j > position) || (left >= 0 && j < position - left) || (right >= 0 && j > position + right)) row[j] = -Infinity;
+      if (
+        j >= valid ||
+        (isCausal && j > position) ||
+        (left >= 0 && j < position - left) ||
+        (right >= 0 && j > position + right)
+      )
+        row[j] = -Infinity;
   };
 
   const count = keys.reduce((sum, piece) => sum + piece.length, 0);
   const precision = String(attrs.get("precision") ?? "");
   const putWeight = weights ? writer(weights) : undefined;
   const call: AttentionCall = {
-    batches: q!.shape[0]!,
+    batches,
     heads,
     group: heads / kvHeads,
     size,
@@ -84,7 +97,8 @@ const attention: Kernel = ({ inputs, outputs, attrs }) => {
     ...(putWeight && {
       watch: {
         stage: STAGES[Number(attrs.get("mode"))]!,
-        put: (place, j, value) => putWeight(((place.batch * heads + place.head) * query.length + place.query) * count + j, value),
+        put: (place, j, value) =>
+          putWeight(((place.batch * heads + place.head) * query.length + place.query) * count + j, value),
       },
     }),
   };

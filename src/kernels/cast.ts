@@ -10,7 +10,7 @@ import { integerToDouble, roundHalfEven } from "./rounding.ts";
 import type { Kernel, KernelTable, Tensor } from "./types.ts";
 
 /** How a cast to a float8 type treats what it cannot hold. */
-export interface CastOptions {
+interface CastOptions {
   readonly saturate: boolean;
   /** For float8e8m0 only. */
   readonly rounding: E8M0Rounding;
@@ -83,7 +83,7 @@ const piped =
     write(i, read(i));
 
 /** Converts all of x into y, a tensor of the same shape. */
-export function castTensor(x: Tensor, y: Tensor, options: CastOptions): void {
+function castTensor(x: Tensor, y: Tensor, options: CastOptions): void {
   if (x.dtype === y.dtype) {
     bytesOf(y).set(bytesOf(x));
     return;

@@ -30,7 +30,8 @@ function labelStrides(tensor: Tensor, labels: readonly number[], sizes: readonly
 }
 
 /** Label numbers of each operand from the attribute: "0,1|1,2", an empty part for a scalar. */
-const parseTerms = (terms: string): number[][] => terms.split("|").map((part) => (part === "" ? [] : part.split(",").map(Number)));
+const parseTerms = (terms: string): number[][] =>
+  terms.split("|").map((part) => (part === "" ? [] : part.split(",").map(Number)));
 
 function sumFloats(inputs: readonly Tensor[], y: Tensor, { sizes, outputRank, strides }: Terms): void {
   const reads = inputs.map(reader);
@@ -71,7 +72,12 @@ const laneLabel = (own: readonly number[], other: readonly number[], outputRank:
   return undefined;
 };
 
-function sumAsProducts(inputs: readonly Tensor[], y: Tensor, { sizes, outputRank, strides }: Terms, scratch: Float64Array): void {
+function sumAsProducts(
+  inputs: readonly Tensor[],
+  y: Tensor,
+  { sizes, outputRank, strides }: Terms,
+  scratch: Float64Array,
+): void {
   const [a, b] = strides as [readonly number[], readonly number[]];
   const row = laneLabel(a, b, outputRank);
   const column = laneLabel(b, a, outputRank);
@@ -84,7 +90,8 @@ function sumAsProducts(inputs: readonly Tensor[], y: Tensor, { sizes, outputRank
   forEachIndex(loops, [a.slice(0, outputRank), b.slice(0, outputRank), yStrides], (_, [p = 0, q = 0, to = 0]) => {
     const left = { tensor: inputs[0]!, offset: p, laneStride: stride(a, row), depthStride: a[outputRank]! };
     const right = { tensor: inputs[1]!, offset: q, laneStride: stride(b, column), depthStride: b[outputRank]! };
-    const number = (i: number, j: number, sum: number): void => write(to + i * stride(yStrides, row) + j * stride(yStrides, column), sum);
+    const number = (i: number, j: number, sum: number): void =>
+      write(to + i * stride(yStrides, row) + j * stride(yStrides, column), sum);
     matrixProduct(size(row), size(column), sizes[outputRank]!, left, right, { number }, scratch);
   });
 }
@@ -99,7 +106,8 @@ const einsum: Kernel = ({ inputs, outputs, attrs }) => {
   // Products of narrow integers are exact in doubles as long as there are two of them.
   const isExact = !isInteger(y.dtype) || (DTYPES[y.dtype].bits <= 16 && operands.length <= 2);
   if (!isExact) sumIntegers(operands, y, terms);
-  else if (operands.length === 2 && sizes.length === outputRank + 1 && sizeOf(y.shape) > 0) sumAsProducts(operands, y, terms, outputs.at(-1)!.data as Float64Array);
+  else if (operands.length === 2 && sizes.length === outputRank + 1 && sizeOf(y.shape) > 0)
+    sumAsProducts(operands, y, terms, outputs.at(-1)!.data as Float64Array);
   else sumFloats(operands, y, terms);
 };
 

@@ -38,7 +38,7 @@ export function numberAttr(attrs: Attrs, name: string): number {
  * Merges adjacent dims over which every operand runs on without a gap, and drops dims of 1.
  * Strides are in elements, one list an operand.
  */
-export function mergeDims(
+function mergeDims(
   shape: readonly number[],
   strides: readonly (readonly number[])[],
 ): { shape: number[]; strides: number[][] } {
@@ -159,7 +159,7 @@ export function comparisonKernel(holds: (a: number | bigint, b: number | bigint)
 }
 
 /** What a unary operation does to one element. */
-export interface UnaryMeaning {
+interface UnaryMeaning {
   readonly number: (x: number) => number;
   readonly big?: (x: bigint) => bigint;
   /** The fast path over whole arrays of one length; `x` and `y` may be the same storage. */

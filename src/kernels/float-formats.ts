@@ -107,6 +107,8 @@ export const decodeTable = tableOf;
 /** Value of the bits of one narrow float. */
 export const decodeFloat = (dtype: NarrowFloat, bits: number): number => tableOf(dtype)[bits]!;
 
+const NEGATIVE_ZERO_4 = 0x8;
+
 const DOUBLE = new Float64Array(1);
 const DOUBLE_WORDS = new Uint32Array(DOUBLE.buffer);
 
@@ -130,12 +132,12 @@ const roundHalfEven = (x: number): number => {
 /**
  * Bits of `value` in a narrow float format, rounded to nearest even.
  * With `saturate`, values past the largest finite one become it, infinity too; without, they become
- * infinity, or NaN where the format has no infinity. float4e2m1 always saturates, and makes its
- * largest value of NaN, which it cannot hold.
+ * infinity, or NaN where the format has no infinity. float4e2m1, which has neither, always saturates;
+ * NaN becomes its negative zero, as in the data of ONNX's own tests.
  */
 export function encodeFloat(dtype: NarrowFloat, value: number, saturate = dtype === "float4e2m1"): number {
   const f = FORMATS[dtype];
-  if (Number.isNaN(value)) return f.nan ?? f.max;
+  if (Number.isNaN(value)) return f.nan ?? NEGATIVE_ZERO_4;
   const width = f.exponentBits + f.mantissaBits;
   const signBit = value < 0 || Object.is(value, -0) ? 1 << width : 0;
   const magnitude = Math.abs(value);

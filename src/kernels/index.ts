@@ -1,7 +1,30 @@
 /** All kernels by name. */
+import { activationKernels } from "./activations.ts";
+import { attentionKernels } from "./attention.ts";
+import { binaryKernels } from "./binary.ts";
+import { castKernels } from "./cast.ts";
+import { clipKernels } from "./clip.ts";
+import { contribAttentionKernels } from "./contrib-attention.ts";
+import { crossEntropyTrainingKernels } from "./cross-entropy-training.ts";
+import { dropoutKernels } from "./dropout.ts";
+import { einsumKernels } from "./einsum.ts";
+import { fusedElementwiseKernels } from "./fused-elementwise.ts";
+import { gradientKernels } from "./gradients.ts";
+import { linearAttentionKernels } from "./linear-attention.ts";
+import { logicalKernels } from "./logical.ts";
+import { matMulNBitsKernels } from "./matmul-nbits.ts";
+import { matmulKernels } from "./matmul.ts";
+import { qLinearKernels } from "./qlinear.ts";
+import { quantizeKernels } from "./quantize.ts";
+import { rnnKernels } from "./rnn.ts";
+import { rotaryEmbeddingKernels } from "./rotary-embedding.ts";
+import { signalKernels } from "./signal.ts";
+import { trainingKernels } from "./training.ts";
+import { unaryKernels } from "./unary.ts";
+import { variadicKernels } from "./variadic.ts";
 import type { Kernel, KernelTable } from "./types.ts";
 
-const TABLES: readonly KernelTable[] = [];
+const TABLES: readonly KernelTable[] = [activationKernels, attentionKernels, binaryKernels, castKernels, clipKernels, contribAttentionKernels, crossEntropyTrainingKernels, dropoutKernels, einsumKernels, fusedElementwiseKernels, gradientKernels, linearAttentionKernels, logicalKernels, matMulNBitsKernels, matmulKernels, qLinearKernels, quantizeKernels, rnnKernels, rotaryEmbeddingKernels, signalKernels, trainingKernels, unaryKernels, variadicKernels];
 
 const KERNELS = new Map<string, Kernel>(TABLES.flatMap((table) => Object.entries(table)));
 

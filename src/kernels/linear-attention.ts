@@ -15,7 +15,11 @@ const linearAttention: Kernel = ({ inputs, outputs, attrs }) => {
   const [batches, tokens] = query!.shape as [number, number];
   const group = heads / kvHeads;
   const [readQ, readK, readV] = [reader(query!), reader(key!), reader(value!)];
-  const [readPast, readDecay, readBeta] = [past ? reader(past) : undefined, decay ? reader(decay) : undefined, beta ? reader(beta) : undefined];
+  const [readPast, readDecay, readBeta] = [
+    past ? reader(past) : undefined,
+    decay ? reader(decay) : undefined,
+    beta ? reader(beta) : undefined,
+  ];
   const isDecayOfHead = decay?.shape[2] === kvHeads;
   const write = y ? writer(y) : undefined;
   const writePresent = present ? writer(present) : undefined;

@@ -57,7 +57,8 @@ const matMul: Kernel = ({ inputs, outputs }) => {
   const shapes = batchedShapes(a!.shape, b!.shape);
   const { columns, depth, batch, leftStrides, rightStrides } = shapes;
   // One right matrix for the whole batch, as in every linear layer: the batch is more rows.
-  const isShared = rightStrides.every((stride) => stride === 0) && sizeOf(a!.shape) === sizeOf(batch) * shapes.rows * depth;
+  const isShared =
+    rightStrides.every((stride) => stride === 0) && sizeOf(a!.shape) === sizeOf(batch) * shapes.rows * depth;
   const rows = isShared ? shapes.rows * sizeOf(batch) : shapes.rows;
   forEachIndex(isShared ? [] : batch, isShared ? [] : [leftStrides, rightStrides], (i, [p = 0, q = 0]) => {
     const left = { tensor: a!, offset: p, laneStride: depth, depthStride: 1 };
@@ -70,7 +71,9 @@ const matMul: Kernel = ({ inputs, outputs }) => {
 const leftView = (tensor: Tensor, offset: number, rows: number, depth: number, trans: boolean): MatrixView =>
   trans ? { tensor, offset, laneStride: 1, depthStride: rows } : { tensor, offset, laneStride: depth, depthStride: 1 };
 const rightView = (tensor: Tensor, offset: number, depth: number, columns: number, trans: boolean): MatrixView =>
-  trans ? { tensor, offset, laneStride: depth, depthStride: 1 } : { tensor, offset, laneStride: 1, depthStride: columns };
+  trans
+    ? { tensor, offset, laneStride: depth, depthStride: 1 }
+    : { tensor, offset, laneStride: 1, depthStride: columns };
 
 /** y = act(alpha * A' B' + beta * C); C broadcasts to y. Integer types have whole alpha and beta. */
 const gemm: Kernel = ({ inputs, outputs, attrs }) => {
@@ -81,7 +84,11 @@ const gemm: Kernel = ({ inputs, outputs, attrs }) => {
   const depth = a!.shape[transA ? 0 : 1]!;
   const alpha = Number(attrs.get("alpha"));
   const beta = Number(attrs.get("beta"));
-  const act = activation(String(attrs.get("activation") ?? ""), Number(attrs.get("activationAlpha") ?? 0), Number(attrs.get("activationBeta") ?? 0));
+  const act = activation(
+    String(attrs.get("activation") ?? ""),
+    Number(attrs.get("activationAlpha") ?? 0),
+    Number(attrs.get("activationBeta") ?? 0),
+  );
   const [ci, cj] = c ? (broadcastStrides(c.shape, y.shape) as [number, number]) : [0, 0];
   const left = leftView(a!, 0, rows, depth, transA);
   const right = rightView(b!, 0, depth, columns, attrs.get("transB") === 1);
@@ -91,7 +98,15 @@ const gemm: Kernel = ({ inputs, outputs, attrs }) => {
     const write = bigWriter(y);
     const put = (i: number, j: number, sum: bigint): void =>
       write(i * columns + j, BigInt(alpha) * sum + (readC ? BigInt(beta) * readC(i * ci + j * cj) : 0n));
-    matrixProduct(rows, columns, depth, left, right, { number: (i, j, sum) => put(i, j, BigInt(sum)), big: put }, scratchOf(outputs));
+    matrixProduct(
+      rows,
+      columns,
+      depth,
+      left,
+      right,
+      { number: (i, j, sum) => put(i, j, BigInt(sum)), big: put },
+      scratchOf(outputs),
+    );
     return;
   }
   const readC = c && beta !== 0 ? reader(c) : undefined;
@@ -110,7 +125,10 @@ const fusedMatMul: Kernel = ({ inputs, outputs, attrs }) => {
     trans && shape.length > 1 ? [...shape.slice(0, -2), shape.at(-1)!, shape.at(-2)!] : shape;
   const transA = attrs.get("transA") === 1 && a!.shape.length > 1;
   const transB = attrs.get("transB") === 1 && b!.shape.length > 1;
-  const { rows, columns, depth, batch, leftStrides, rightStrides } = batchedShapes(swapped(a!.shape, transA), swapped(b!.shape, transB));
+  const { rows, columns, depth, batch, leftStrides, rightStrides } = batchedShapes(
+    swapped(a!.shape, transA),
+    swapped(b!.shape, transB),
+  );
   const write = writer(y);
   forEachIndex(batch, [leftStrides, rightStrides], (index, [p = 0, q = 0]) => {
     const base = index * rows * columns;
@@ -124,7 +142,11 @@ const fusedMatMul: Kernel = ({ inputs, outputs, attrs }) => {
  * A quantisation parameter as a function of (batch, lane): one value, one a lane, or one a lane of
  * every batch.
  */
-function laneParameter(tensor: Tensor | null | undefined, lanes: number, absent: number): (batch: number, lane: number) => number {
+function laneParameter(
+  tensor: Tensor | null | undefined,
+  lanes: number,
+  absent: number,
+): (batch: number, lane: number) => number {
   if (!tensor) return () => absent;
   const read = reader(tensor);
   const count = sizeOf(tensor.shape);
@@ -140,15 +162,31 @@ interface QuantizedOperands {
 }
 
 /** Sums of (a - its zero point) * (b - its zero point) for each matrix of the batch. */
-function quantizedProduct(operands: QuantizedOperands, scratch: Float64Array, put: (batch: { a: number; b: number }, at: number, row: number, column: number, sum: number) => void): void {
+function quantizedProduct(
+  operands: QuantizedOperands,
+  scratch: Float64Array,
+  put: (batch: { a: number; b: number }, at: number, row: number, column: number, sum: number) => void,
+): void {
   const { a, b } = operands;
   const { rows, columns, depth, batch, leftStrides, rightStrides } = batchedShapes(a.shape, b.shape);
   const aZero = laneParameter(operands.aZero, rows, 0);
   const bZero = laneParameter(operands.bZero, columns, 0);
   forEachIndex(batch, [leftStrides, rightStrides], (index, [p = 0, q = 0]) => {
     const which = { a: depth === 0 ? 0 : p / (rows * depth), b: depth === 0 ? 0 : q / (depth * columns) };
-    const left = { tensor: a, offset: p, laneStride: depth, depthStride: 1, zeroPoint: (lane: number) => aZero(which.a, lane) };
-    const right = { tensor: b, offset: q, laneStride: 1, depthStride: columns, zeroPoint: (lane: number) => bZero(which.b, lane) };
+    const left = {
+      tensor: a,
+      offset: p,
+      laneStride: depth,
+      depthStride: 1,
+      zeroPoint: (lane: number) => aZero(which.a, lane),
+    };
+    const right = {
+      tensor: b,
+      offset: q,
+      laneStride: 1,
+      depthStride: columns,
+      zeroPoint: (lane: number) => bZero(which.b, lane),
+    };
     const number = (i: number, j: number, sum: number): void => put(which, (index * rows + i) * columns + j, i, j, sum);
     matrixProduct(rows, columns, depth, left, right, { number }, scratch);
   });

@@ -64,21 +64,57 @@ function pack(view: MatrixView, lane0: number, lanes: number, k0: number, depth:
 }
 
 /** sums[4 rows][4 columns] += a panel x b panel, with all sixteen sums in registers. */
-function tile(a: Float64Array, at: number, b: Float64Array, bt: number, depth: number, sums: Float64Array, to: number, stride: number): void {
-  let s00 = 0, s01 = 0, s02 = 0, s03 = 0;
-  let s10 = 0, s11 = 0, s12 = 0, s13 = 0;
-  let s20 = 0, s21 = 0, s22 = 0, s23 = 0;
-  let s30 = 0, s31 = 0, s32 = 0, s33 = 0;
+function tile(
+  a: Float64Array,
+  at: number,
+  b: Float64Array,
+  bt: number,
+  depth: number,
+  sums: Float64Array,
+  to: number,
+  stride: number,
+): void {
+  let s00 = 0,
+    s01 = 0,
+    s02 = 0,
+    s03 = 0;
+  let s10 = 0,
+    s11 = 0,
+    s12 = 0,
+    s13 = 0;
+  let s20 = 0,
+    s21 = 0,
+    s22 = 0,
+    s23 = 0;
+  let s30 = 0,
+    s31 = 0,
+    s32 = 0,
+    s33 = 0;
   for (let k = 0, p = at, q = bt; k < depth; k++, p += TILE, q += TILE) {
-    const b0 = b[q]!, b1 = b[q + 1]!, b2 = b[q + 2]!, b3 = b[q + 3]!;
+    const b0 = b[q]!,
+      b1 = b[q + 1]!,
+      b2 = b[q + 2]!,
+      b3 = b[q + 3]!;
     let x = a[p]!;
-    s00 += x * b0; s01 += x * b1; s02 += x * b2; s03 += x * b3;
+    s00 += x * b0;
+    s01 += x * b1;
+    s02 += x * b2;
+    s03 += x * b3;
     x = a[p + 1]!;
-    s10 += x * b0; s11 += x * b1; s12 += x * b2; s13 += x * b3;
+    s10 += x * b0;
+    s11 += x * b1;
+    s12 += x * b2;
+    s13 += x * b3;
     x = a[p + 2]!;
-    s20 += x * b0; s21 += x * b1; s22 += x * b2; s23 += x * b3;
+    s20 += x * b0;
+    s21 += x * b1;
+    s22 += x * b2;
+    s23 += x * b3;
     x = a[p + 3]!;
-    s30 += x * b0; s31 += x * b1; s32 += x * b2; s33 += x * b3;
+    s30 += x * b0;
+    s31 += x * b1;
+    s32 += x * b2;
+    s33 += x * b3;
   }
   addRow(sums, to, s00, s01, s02, s03);
   addRow(sums, to + stride, s10, s11, s12, s13);
@@ -93,7 +129,15 @@ function addRow(sums: Float64Array, to: number, a: number, b: number, c: number,
   sums[to + 3] = sums[to + 3]! + d;
 }
 
-function blockedProduct(rows: number, columns: number, depth: number, left: MatrixView, right: MatrixView, sink: ProductSink, scratch: Float64Array): void {
+function blockedProduct(
+  rows: number,
+  columns: number,
+  depth: number,
+  left: MatrixView,
+  right: MatrixView,
+  sink: ProductSink,
+  scratch: Float64Array,
+): void {
   const [m, n, k] = [blockLanes(rows), blockLanes(columns), Math.min(DEPTH, depth)];
   const a = scratch.subarray(0, m * k);
   const b = scratch.subarray(m * k, (m + n) * k);
@@ -115,7 +159,14 @@ function blockedProduct(rows: number, columns: number, depth: number, left: Matr
   }
 }
 
-function int32Product(rows: number, columns: number, depth: number, left: MatrixView, right: MatrixView, sink: ProductSink): void {
+function int32Product(
+  rows: number,
+  columns: number,
+  depth: number,
+  left: MatrixView,
+  right: MatrixView,
+  sink: ProductSink,
+): void {
   const a = reader(left.tensor);
   const b = reader(right.tensor);
   const unsigned = left.tensor.dtype === "uint32";
@@ -124,12 +175,20 @@ function int32Product(rows: number, columns: number, depth: number, left: Matrix
       let sum = 0;
       let p = left.offset + i * left.laneStride;
       let q = right.offset + j * right.laneStride;
-      for (let k = 0; k < depth; k++, p += left.depthStride, q += right.depthStride) sum = (sum + Math.imul(a(p), b(q))) | 0;
+      for (let k = 0; k < depth; k++, p += left.depthStride, q += right.depthStride)
+        sum = (sum + Math.imul(a(p), b(q))) | 0;
       sink.number(i, j, unsigned ? sum >>> 0 : sum);
     }
 }
 
-function int64Product(rows: number, columns: number, depth: number, left: MatrixView, right: MatrixView, put: (row: number, column: number, sum: bigint) => void): void {
+function int64Product(
+  rows: number,
+  columns: number,
+  depth: number,
+  left: MatrixView,
+  right: MatrixView,
+  put: (row: number, column: number, sum: bigint) => void,
+): void {
   const a = bigReader(left.tensor);
   const b = bigReader(right.tensor);
   for (let i = 0; i < rows; i++)
@@ -143,7 +202,15 @@ function int64Product(rows: number, columns: number, depth: number, left: Matrix
 }
 
 /** Every sum of left[row, k] * right[k, column] goes to `sink` once; a depth of 0 gives zeros. */
-export function matrixProduct(rows: number, columns: number, depth: number, left: MatrixView, right: MatrixView, sink: ProductSink, scratch: Float64Array): void {
+export function matrixProduct(
+  rows: number,
+  columns: number,
+  depth: number,
+  left: MatrixView,
+  right: MatrixView,
+  sink: ProductSink,
+  scratch: Float64Array,
+): void {
   const { dtype } = left.tensor;
   const isInteger = DTYPES[dtype].class === "int" || DTYPES[dtype].class === "uint";
   if (is64(dtype) && sink.big !== undefined) int64Product(rows, columns, depth, left, right, sink.big);

@@ -17,7 +17,12 @@ const ACTIVATIONS: ReadonlyMap<string, Activation> = new Map(
   Object.entries<Activation>({
     affine: { alpha: 1, beta: 0, parameters: 2, apply: (x, alpha, beta) => alpha * x + beta },
     elu: { alpha: 1, beta: 0, parameters: 1, apply: (x, alpha) => (x >= 0 ? x : alpha * Math.expm1(x)) },
-    hardsigmoid: { alpha: 0.2, beta: 0.5, parameters: 2, apply: (x, alpha, beta) => Math.min(1, Math.max(0, alpha * x + beta)) },
+    hardsigmoid: {
+      alpha: 0.2,
+      beta: 0.5,
+      parameters: 2,
+      apply: (x, alpha, beta) => Math.min(1, Math.max(0, alpha * x + beta)),
+    },
     leakyrelu: { alpha: 0.01, beta: 0, parameters: 1, apply: (x, alpha) => (x >= 0 ? x : alpha * x) },
     relu: { alpha: 0, beta: 0, parameters: 0, apply: (x) => (x < 0 ? 0 : x) },
     scaledtanh: { alpha: 1, beta: 1, parameters: 2, apply: (x, alpha, beta) => alpha * Math.tanh(beta * x) },

@@ -57,7 +57,8 @@ function recurrence({ inputs, attrs }: KernelCall, gates: number): Recurrence {
     Array.from({ length: each }, (_unused, f): Scalar => {
       const at = d * each + f;
       const apply = activation(names[at]!, alphas[at]!, betas[at]!);
-      return clip === Infinity ? apply : (v) => apply(Math.min(clip, Math.max(-clip, v)));
+      // As in ONNX Runtime, LSTM's last activation takes the cell state as it is.
+      return clip === Infinity || f === 2 ? apply : (v) => apply(Math.min(clip, Math.max(-clip, v)));
     }),
   );
   const dotW: RowDot = rowDot(w!);
@@ -82,7 +83,8 @@ function lstmCell(net: Recurrence): Cell {
   const { hidden } = net;
   const isCoupled = net.attrs.get("inputForget") === 1;
   return ({ direction: d, x, h, c, gates }) => {
-    for (let row = 0; row < 4 * hidden; row++) gates[row] = net.input(d, row, x) + net.recurrent(d, row, h) + net.bias(d, 0, row) + net.bias(d, 1, row);
+    for (let row = 0; row < 4 * hidden; row++)
+      gates[row] = net.input(d, row, x) + net.recurrent(d, row, h) + net.bias(d, 0, row) + net.bias(d, 1, row);
     const [f, g, out] = net.functions[d] as [Scalar, Scalar, Scalar];
     for (let i = 0; i < hidden; i++) {
       const old = c[i]!;
@@ -101,14 +103,17 @@ function gruCell(net: Recurrence): Cell {
   const isLinearFirst = net.attrs.get("linearBeforeReset") === 1;
   return ({ direction: d, x, h, gates }) => {
     const [f, g] = net.functions[d] as [Scalar, Scalar];
-    for (let row = 0; row < 2 * hidden; row++) gates[row] = f(net.input(d, row, x) + net.recurrent(d, row, h) + net.bias(d, 0, row) + net.bias(d, 1, row));
+    for (let row = 0; row < 2 * hidden; row++)
+      gates[row] = f(net.input(d, row, x) + net.recurrent(d, row, h) + net.bias(d, 0, row) + net.bias(d, 1, row));
     // The new state needs all of the old one: it is made behind the gates first.
     const reset = gates.subarray(3 * hidden, 4 * hidden);
     for (let i = 0; i < hidden; i++) reset[i] = isLinearFirst ? h[i]! : gates[hidden + i]! * h[i]!;
     for (let i = 0; i < hidden; i++) {
       const row = 2 * hidden + i;
       const carried = net.recurrent(d, row, reset) + net.bias(d, 1, row);
-      gates[row] = g(net.input(d, row, x) + net.bias(d, 0, row) + (isLinearFirst ? gates[hidden + i]! * carried : carried));
+      gates[row] = g(
+        net.input(d, row, x) + net.bias(d, 0, row) + (isLinearFirst ? gates[hidden + i]! * carried : carried),
+      );
     }
     for (let i = 0; i < hidden; i++) h[i] = (1 - gates[i]!) * gates[2 * hidden + i]! + gates[i]! * h[i]!;
   };
@@ -117,7 +122,8 @@ function gruCell(net: Recurrence): Cell {
 function rnnCell(net: Recurrence): Cell {
   return ({ direction: d, x, h, gates }) => {
     const f = net.functions[d]![0]!;
-    for (let i = 0; i < net.hidden; i++) gates[i] = f(net.input(d, i, x) + net.recurrent(d, i, h) + net.bias(d, 0, i) + net.bias(d, 1, i));
+    for (let i = 0; i < net.hidden; i++)
+      gates[i] = f(net.input(d, i, x) + net.recurrent(d, i, h) + net.bias(d, 0, i) + net.bias(d, 1, i));
     h.set(gates.subarray(0, net.hidden));
   };
 }
@@ -156,7 +162,11 @@ const recurrent =
       const isReverse = d === 1 || attrs.get("direction") === "reverse";
       for (let b = 0; b < batches; b++) {
         const length = readLength?.(b) ?? steps;
-        if (length < 0 || length > steps) throw badData(String(attrs.get("kind")), `sequence length ${length} of batch row ${b} is outside [0, ${steps}]`);
+        if (length < 0 || length > steps)
+          throw badData(
+            String(attrs.get("kind")),
+            `sequence length ${length} of batch row ${b} is outside [0, ${steps}]`,
+          );
         const state = stateAt(d, b);
         for (let i = 0; i < hidden; i++) {
           step.h[i] = readH?.(state + i) ?? 0;
@@ -173,8 +183,9 @@ const recurrent =
           if (putY) for (let i = 0, to = outputAt(t, d, b); i < hidden; i++) putY(to + i, s < length ? step.h[i]! : 0);
         }
         for (let i = 0; i < hidden; i++) {
-          putH?.(state + i, step.h[i]!);
-          putC?.(state + i, step.c[i]!);
+          // As in ONNX Runtime, a row without steps ends in zeros, not in its initial state.
+          putH?.(state + i, length === 0 ? 0 : step.h[i]!);
+          putC?.(state + i, length === 0 ? 0 : step.c[i]!);
         }
       }
     }

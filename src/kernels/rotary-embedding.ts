@@ -13,7 +13,10 @@ export interface Rotation {
 }
 
 /** A function that rotates one head's row at `from` by row `angle` of the caches into doubles at `to`. */
-export function rowRotation({ cos, sin, rotated, interleaved }: Rotation, source: Tensor): (from: number, angle: number, size: number, put: (d: number, value: number) => void) => void {
+export function rowRotation(
+  { cos, sin, rotated, interleaved }: Rotation,
+  source: Tensor,
+): (from: number, angle: number, size: number, put: (d: number, value: number) => void) => void {
   const half = rotated / 2;
   const [readCos, readSin, read] = [reader(cos), reader(sin), reader(source)];
   return (from, angle, size, put) => {
@@ -46,8 +49,10 @@ const rotaryEmbedding: Kernel = ({ inputs, outputs, attrs }) => {
   const write = writer(outputs[0]!);
   for (let b = 0; b < x!.shape[0]!; b++)
     for (let i = 0; i < positions; i++) {
-      const angle = readId === undefined ? b * positions + i : isOffset ? Number(readId(0)) + i : Number(readId(b * positions + i));
-      if (readId !== undefined && (angle < 0 || angle >= cos!.shape[0]!)) throw badData("RotaryEmbedding", `position ${angle} is outside the caches' ${cos!.shape[0]} rows`);
+      const angle =
+        readId === undefined ? b * positions + i : isOffset ? Number(readId(0)) + i : Number(readId(b * positions + i));
+      if (readId !== undefined && (angle < 0 || angle >= cos!.shape[0]!))
+        throw badData("RotaryEmbedding", `position ${angle} is outside the caches' ${cos!.shape[0]} rows`);
       for (let h = 0; h < heads; h++) {
         const from = isSplit ? ((b * heads + h) * positions + i) * size : (b * positions + i) * heads * size + h * size;
         rotate(from, angle, size, (d, value) => write(from + d, value));

@@ -7,7 +7,7 @@ export function roundHalfEven(x: number): number {
   const floor = Math.floor(x);
   const rest = x - floor;
   const rounded = rest > 0.5 || (rest === 0.5 && floor % 2 !== 0) ? floor + 1 : floor;
-  return rounded === 0 ? x * 0 : rounded;
+  return rounded === 0 && x < 0 ? -0 : rounded;
 }
 
 /** Rounds a double to what `dtype` can hold; types that hold every double's digits return it unchanged. */

@@ -11,7 +11,8 @@ function forEachLine(x: Tensor, y: Tensor, axis: number, visit: (from: number, t
   const after = sizeOf(x.shape.slice(axis + 1, -1));
   const [xParts, yParts] = [x.shape.at(-1)!, y.shape.at(-1)!];
   for (let b = 0; b < before; b++)
-    for (let a = 0; a < after; a++) visit((b * x.shape[axis]! * after + a) * xParts, (b * y.shape[axis]! * after + a) * yParts);
+    for (let a = 0; a < after; a++)
+      visit((b * x.shape[axis]! * after + a) * xParts, (b * y.shape[axis]! * after + a) * yParts);
 }
 
 const dft: Kernel = ({ inputs, outputs, attrs }) => {

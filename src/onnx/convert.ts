@@ -25,7 +25,7 @@ const attributeReading = (reading: Reading): AttributeReading => ({
   graph: (raw) => convertGraph(raw, reading),
 });
 
-/** Throws InputError as the parts do, and `duplicate-name` for inputs, initializers and outputs of one name. */
+/** Throws InputError as the parts do, and `duplicate-name` for two inputs or two initializers of one name. */
 export function convertGraph(raw: RawGraph, reading: Reading): ModelGraph {
   const { limits, folder, sparse } = reading;
   const initializers = new Map<string, TensorData>();

@@ -85,13 +85,14 @@ function orderNodes(body: Body): OrderedBody {
   return { nodes: topologicalOrder(waitsFor, nodes, body.where).map((i) => nodes[i]!), free };
 }
 
+const isConstant = (node: ModelNode): boolean =>
+  node.op === "Constant" && node.domain === "" && node.outputs.length === 1;
+
 /**
  * Some tools change a constant by adding another Constant node of the same name. ONNX Runtime takes
  * the last one, for all readers, and so does this; every other second definition is refused.
  */
 function withoutReplacedConstants(nodes: readonly ModelNode[]): readonly ModelNode[] {
-  const isConstant = (node: ModelNode): boolean =>
-    node.op === "Constant" && node.domain === "" && node.outputs.length === 1;
   const last = new Map<string, ModelNode>();
   let replaced = 0;
   for (const node of nodes) {

@@ -77,49 +77,48 @@ type Described = Pick<TensorData, "name" | "dtype" | "shape" | "byteLength">;
 function sourceOf(raw: RawTensor, tensor: Described, folder: ExternalFolder): TensorData["source"] {
   const { name, dtype, shape, byteLength } = tensor;
   const filled = FIELDS.filter((field) => (raw[field] ?? []).length > 0);
-  const rawBytes = present(raw, "rawData") ? raw.rawData : undefined;
-  const hasRaw = rawBytes !== null && rawBytes !== undefined && (rawBytes.length > 0 || filled.length === 0);
-
+  const rawBytes = (present(raw, "rawData") ? raw.rawData : undefined) ?? undefined;
+  const hasRaw = rawBytes !== undefined && rawBytes.length > 0;
+  const [first] = filled;
   if (raw.dataLocation === EXTERNAL) {
-    if (filled.length > 0 || (rawBytes?.length ?? 0) > 0)
-      throw invalidTensor(name, "it has data both in the model and in an external file");
+    if (first !== undefined || hasRaw) throw invalidTensor(name, "it has data both in the model and outside it");
     if (dtype === "string") throw invalidTensor(name, "strings can't be external data");
     const range = externalRange(raw.externalData ?? [], name, byteLength);
     folder.check(name, range);
     return { kind: "external", ...range, bytes: () => folder.read(name, range) };
   }
-
+  if (hasRaw && first !== undefined)
+    throw invalidTensor(name, `it has data both in raw_data and in ${protoName(first)}`);
   const field = fieldOf(dtype);
-  const stray = filled.find((other) => other !== field || hasRaw);
-  if (stray !== undefined)
-    throw invalidTensor(
-      name,
-      hasRaw ? `it has data both in rawData and in ${stray}` : `${dtype} elements can't be in ${stray}`,
-    );
+  const stray = filled.find((other) => other !== field);
+  if (stray !== undefined) throw invalidTensor(name, `${dtype} elements can't be in ${protoName(stray)}`);
   if (dtype === "string") {
-    if (hasRaw && rawBytes.length > 0) throw invalidTensor(name, "strings can't be raw data");
+    if (hasRaw) throw invalidTensor(name, "strings can't be raw data");
     const values = raw.stringData ?? [];
     checkCount(tensor, field, values.length, elementCount(shape));
     return { kind: "strings", values: values.map((value) => decodeUtf8.decode(value)) };
   }
-  if (hasRaw) {
-    if (rawBytes.length !== byteLength)
-      throw invalidTensor(
-        name,
-        `${dtype}[${shape.join(",")}] takes ${byteLength} bytes, raw_data has ${rawBytes.length}`,
-      );
-    return { kind: "inline", bytes: () => new Uint8Array(rawBytes.buffer, rawBytes.byteOffset, rawBytes.byteLength) };
-  }
-  // Models are passed around without their weights: they can be planned, so only reading is an error.
-  if (filled.length === 0 && byteLength > 0) {
+  if (first !== undefined) return { kind: "inline", bytes: typedBytes(raw, tensor, field) };
+  if (rawBytes === undefined && byteLength > 0) {
+    // Models are passed around without their weights: they can be planned, so only reading is an error.
     return { kind: "inline", bytes: () => fail(invalidTensor(name, "its data was left out of the model")) };
   }
-  return { kind: "inline", bytes: typedBytes(raw, tensor, field) };
+  const bytes = rawBytes ?? new Uint8Array();
+  if (bytes.length !== byteLength) {
+    throw invalidTensor(name, `${dtype}[${shape.join(",")}] takes ${byteLength} bytes, raw_data has ${bytes.length}`);
+  }
+  return { kind: "inline", bytes: () => bytesOf(bytes) };
 }
+
+/** `floatData` as it is called in onnx.proto. */
+const protoName = (field: Field): string => field.replace("Data", "_data");
 
 function checkCount({ name, dtype, shape }: Described, field: Field, got: number, wanted: number): void {
   if (got !== wanted)
-    throw invalidTensor(name, `${dtype}[${shape.join(",")}] takes ${wanted} values of ${field}, it has ${got}`);
+    throw invalidTensor(
+      name,
+      `${dtype}[${shape.join(",")}] takes ${wanted} values of ${protoName(field)}, it has ${got}`,
+    );
 }
 
 /** Checks the elements of a typed field and returns what makes their bytes. */
@@ -164,11 +163,13 @@ function typedBytes(raw: RawTensor, tensor: Described, field: Field): () => Uint
   }
 }
 
-/** Small types, widened to int32: signed ones keep their sign, float bits may come either way. */
+/** Small types, widened to int32. Bits of floats and of packed types may come with or without a sign. */
 function widened(tensor: Described, values: readonly number[], bits: number): () => Uint8Array {
   if (bits === 32) return () => bytesOf(Int32Array.from(values));
   if (tensor.dtype === "bool") return () => Uint8Array.from(values, (value) => (value === 0 ? 0 : 1));
-  checkRange(tensor, values, -(2 ** (bits - 1)), 2 ** bits - 1);
+  const kind = DTYPES[tensor.dtype].bits < 8 ? "packed" : DTYPES[tensor.dtype].class;
+  const least = kind === "uint" ? 0 : -(2 ** (bits - 1));
+  checkRange(tensor, values, least, kind === "int" ? 2 ** (bits - 1) - 1 : 2 ** bits - 1);
   // Typed arrays store integers modulo 2^bits, which is two's complement.
   return () => (bits === 16 ? bytesOf(Uint16Array.from(values)) : Uint8Array.from(values));
 }

@@ -9,11 +9,20 @@ export interface Column<Row> {
 // eslint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/g;
 
-export const plainText = (text: string): string => text.replace(CONTROL, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
+export const plainText = (text: string): string =>
+  text.replace(CONTROL, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
 
 /** The table's lines, title row first. */
 export function formatTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): string[] {
-  const cells = [columns.map((column) => column.title), ...rows.map((row) => columns.map((column) => plainText(column.cell(row))))];
+  const cells = [
+    columns.map((column) => column.title),
+    ...rows.map((row) => columns.map((column) => plainText(column.cell(row)))),
+  ];
   const widths = columns.map((_, c) => Math.max(...cells.map((line) => line[c]!.length)));
-  return cells.map((line) => line.map((cell, c) => (columns[c]!.right === true ? cell.padStart(widths[c]!) : cell.padEnd(widths[c]!))).join("  ").trimEnd());
+  return cells.map((line) =>
+    line
+      .map((cell, c) => (columns[c]!.right === true ? cell.padStart(widths[c]!) : cell.padEnd(widths[c]!)))
+      .join("  ")
+      .trimEnd(),
+  );
 }

@@ -27,7 +27,8 @@ function loadCpu(plan: Plan, options: LoadOptions): Executable {
   const tensors = plan.values.map((value) => place(value.id));
   fillWeights(plan, (id) => tensors[id], options.constant);
   const calls: { readonly kernel: Kernel; readonly call: KernelCall }[] = [];
-  for (const step of plan.steps) if (step.kind === "kernel") calls.push({ kernel: kernelOf(step), call: bindStep(step, (id) => tensors[id]!) });
+  for (const step of plan.steps)
+    if (step.kind === "kernel") calls.push({ kernel: kernelOf(step), call: bindStep(step, (id) => tensors[id]!) });
   return {
     peakBytes: bytes.reduce((sum, size) => sum + size, 0),
     allocations: () => buffers.length,

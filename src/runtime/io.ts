@@ -6,12 +6,15 @@ import type { Plan } from "../plan/schema.ts";
 
 /** Copies `inputs` (in plan order) to their places. Throws InputError `bad-input` where one does not fit. */
 export function putInputs(plan: Plan, inputs: readonly Tensor[], place: (id: number) => Tensor): void {
-  if (inputs.length !== plan.inputs.length) throw badInput("the inputs", `the plan wants ${plan.inputs.length}, got ${inputs.length}`);
+  if (inputs.length !== plan.inputs.length)
+    throw badInput("the inputs", `the plan wants ${plan.inputs.length}, got ${inputs.length}`);
   plan.inputs.forEach((id, i) => {
     const { name, dtype, shape } = plan.values[id]!;
     const given = inputs[i]!;
-    const same = given.dtype === dtype && given.shape.length === shape.length && given.shape.every((dim, d) => dim === shape[d]);
-    if (!same) throw badInput(name, `the plan wants ${dtype}[${shape.join(",")}], got ${given.dtype}[${given.shape.join(",")}]`);
+    const same =
+      given.dtype === dtype && given.shape.length === shape.length && given.shape.every((dim, d) => dim === shape[d]);
+    if (!same)
+      throw badInput(name, `the plan wants ${dtype}[${shape.join(",")}], got ${given.dtype}[${given.shape.join(",")}]`);
     checkSpecialized(plan, name, given);
     bytesOf(place(id)).set(bytesOf(given));
   });

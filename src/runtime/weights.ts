@@ -13,9 +13,13 @@ import { bindStep, kernelOf } from "./step.ts";
  * `place(id)` gives the tensor at a weight's planned bytes (undefined for values without a place);
  * `constant(name)` gives the bytes of a constant of the model.
  */
-export function fillWeights(plan: Plan, place: (id: number) => Tensor | undefined, constant: (name: string) => Uint8Array): void {
+export function fillWeights(
+  plan: Plan,
+  place: (id: number) => Tensor | undefined,
+  constant: (name: string) => Uint8Array,
+): void {
   const lastRead = new Map<number, number>();
-  const rootOf = (id: number): number => plan.values[id]!.viewOf === null ? id : rootOf(plan.values[id]!.viewOf!);
+  const rootOf = (id: number): number => (plan.values[id]!.viewOf === null ? id : rootOf(plan.values[id]!.viewOf!));
   plan.init.forEach((step, i) => step.reads.forEach((id) => lastRead.set(rootOf(id), i)));
   const onHost = new Map<number, Tensor>();
 
@@ -26,7 +30,10 @@ export function fillWeights(plan: Plan, place: (id: number) => Tensor | undefine
     if (placed !== undefined) return placed;
     const held = onHost.get(id);
     if (held !== undefined) return held;
-    const made = value.viewOf === null ? hostTensor(value, constant) : viewTensor(value, plan.values[value.viewOf]!, tensorOf(value.viewOf));
+    const made =
+      value.viewOf === null
+        ? hostTensor(value, constant)
+        : viewTensor(value, plan.values[value.viewOf]!, tensorOf(value.viewOf));
     if (value.viewOf === null) onHost.set(id, made);
     return made;
   };
@@ -46,7 +53,9 @@ export function fillWeights(plan: Plan, place: (id: number) => Tensor | undefine
 }
 
 const hostTensor = (value: PlanValue, constant: (name: string) => Uint8Array): Tensor =>
-  value.source === null ? makeTensor(value.dtype, value.shape) : tensorFromBytes(value.dtype, value.shape, sourceBytes(value, constant));
+  value.source === null
+    ? makeTensor(value.dtype, value.shape)
+    : tensorFromBytes(value.dtype, value.shape, sourceBytes(value, constant));
 
 function viewTensor(value: PlanValue, shown: PlanValue, base: Tensor): Tensor {
   const from = base.data.byteOffset + value.storage.offset - shown.storage.offset;
@@ -55,7 +64,8 @@ function viewTensor(value: PlanValue, shown: PlanValue, base: Tensor): Tensor {
 
 function sourceBytes(value: PlanValue, constant: (name: string) => Uint8Array): Uint8Array {
   if (value.source === null) throw broken(`value ${value.name} has no source`);
-  const bytes = value.source.kind === "inline" ? Buffer.from(value.source.base64, "base64") : constant(value.source.name);
+  const bytes =
+    value.source.kind === "inline" ? Buffer.from(value.source.base64, "base64") : constant(value.source.name);
   if (bytes.byteLength !== value.bytes) throw weightMismatch(value.name, value.bytes, bytes.byteLength);
   return bytes;
 }

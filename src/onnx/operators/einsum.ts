@@ -14,7 +14,8 @@ const ELLIPSIS = "...";
 
 function splitTerm(n: OpContext, term: string, ellipsisRank: number): Label[] {
   const parts = term.split(ELLIPSIS);
-  if (parts.length > 2 || !parts.every((part) => /^[A-Za-z]*$/.test(part))) return n.invalid(`term '${term}' of the equation is malformed`);
+  if (parts.length > 2 || !parts.every((part) => /^[A-Za-z]*$/.test(part)))
+    return n.invalid(`term '${term}' of the equation is malformed`);
   const dots = parts.length === 1 ? [] : Array.from({ length: ellipsisRank }, (_, d) => String(ellipsisRank - 1 - d));
   return [...parts[0]!, ...dots, ...(parts[1] ?? "")];
 }
@@ -26,12 +27,14 @@ function parseEquation(n: OpContext, ranks: readonly number[]): { terms: Label[]
   const sides = equation.split("->");
   if (sides.length > 2) return n.invalid(`equation '${equation}' has more than one arrow`);
   const texts = sides[0]!.split(",");
-  if (texts.length !== ranks.length) return n.invalid(`the equation has ${texts.length} terms for ${ranks.length} operands`);
+  if (texts.length !== ranks.length)
+    return n.invalid(`the equation has ${texts.length} terms for ${ranks.length} operands`);
   let widest = 0;
   const terms = texts.map((text, t) => {
     const letters = text.replace(ELLIPSIS, "").length;
     const dots = text.includes(ELLIPSIS) ? ranks[t]! - letters : 0;
-    if (dots < 0 || letters + dots !== ranks[t]) return n.invalid(`term '${text}' does not fit operand ${t} of rank ${ranks[t]}`);
+    if (dots < 0 || letters + dots !== ranks[t])
+      return n.invalid(`term '${text}' does not fit operand ${t} of rank ${ranks[t]}`);
     widest = Math.max(widest, dots);
     return splitTerm(n, text, dots);
   });
@@ -55,11 +58,13 @@ function sizesOf(n: OpContext, terms: readonly Label[][]): Map<Label, number> {
     labels.forEach((label, d) => {
       const [size, known] = [shape[d]!, sizes.get(label)];
       if (known === undefined || known === 1) sizes.set(label, size);
-      else if (size !== 1 && size !== known) n.invalid(`label '${label}' is ${known} in one operand and ${size} in operand ${t}`);
+      else if (size !== 1 && size !== known)
+        n.invalid(`label '${label}' is ${known} in one operand and ${size} in operand ${t}`);
     });
     // Two dims of one operand under one label must agree even where one of them is 1.
     labels.forEach((label, d) => {
-      if (shape[labels.indexOf(label)] !== shape[d]) n.invalid(`label '${label}' names dims of ${shape[labels.indexOf(label)]} and ${shape[d]} in operand ${t}`);
+      if (shape[labels.indexOf(label)] !== shape[d])
+        n.invalid(`label '${label}' names dims of ${shape[labels.indexOf(label)]} and ${shape[d]} in operand ${t}`);
     });
   });
   return sizes;
@@ -70,19 +75,29 @@ function einsum(n: OpContext): Meaning {
   const operands = n.inputs.map((_, i) => n.input(i));
   const { dtype } = operands[0]!;
   if (operands.some((operand) => operand.dtype !== dtype)) return n.invalid("operands of Einsum must have one dtype");
-  if (!["float", "int", "uint"].includes(DTYPES[dtype].class) || DTYPES[dtype].bits < 8) return n.invalid(`Einsum does not take ${dtype}`);
-  const { terms, result } = parseEquation(n, operands.map(({ shape }) => shape.length));
+  if (!["float", "int", "uint"].includes(DTYPES[dtype].class) || DTYPES[dtype].bits < 8)
+    return n.invalid(`Einsum does not take ${dtype}`);
+  const { terms, result } = parseEquation(
+    n,
+    operands.map(({ shape }) => shape.length),
+  );
   const sizes = sizesOf(n, terms);
-  const shape = result.map((label) => sizes.get(label) ?? n.invalid(`label '${label}' of the result stands in no operand`));
+  const shape = result.map(
+    (label) => sizes.get(label) ?? n.invalid(`label '${label}' of the result stands in no operand`),
+  );
   const labels = [...result, ...[...sizes.keys()].filter((label) => !result.includes(label))];
   const numbers = new Map(labels.map((label, i) => [label, i]));
   const all = labels.map((label) => sizes.get(label)!);
   const isProduct = operands.length === 2 && labels.length === result.length + 1;
   return {
     outputs: [{ dtype, shape }],
-    attrs: { terms: terms.map((own) => own.map((label) => numbers.get(label)!).join(",")).join("|"), sizes: all, outputRank: result.length },
+    attrs: {
+      terms: terms.map((own) => own.map((label) => numbers.get(label)!).join(",")).join("|"),
+      sizes: all,
+      outputRank: result.length,
+    },
     flops: operands.length * elementCount(all),
-    ...(isProduct && { scratch: [productScratch(Math.max(0, ...shape), Math.max(0, ...shape), all.at(-1)!)] }),
+    ...(isProduct && { scratch: [productScratch(Math.max(1, ...shape), Math.max(1, ...shape), all.at(-1)!)] }),
   };
 }
 

@@ -1,7 +1,30 @@
 /** The operator table: rules of every operator that Strata knows, by domain and name. */
+import { activationOperators } from "./activations.ts";
+import { attentionOperators } from "./attention.ts";
+import { binaryOperators } from "./binary.ts";
+import { castOperators } from "./cast.ts";
+import { contribAttentionOperators } from "./contrib-attention.ts";
+import { contribElementwise } from "./contrib-elementwise.ts";
+import { contribGradientOperators } from "./contrib-gradients.ts";
+import { contribQuantizedOperators } from "./contrib-quantized.ts";
+import { einsumOperators } from "./einsum.ts";
+import { logicalOperators } from "./logical.ts";
+import { matmulOperators } from "./matmul.ts";
+import { contribProductOperators } from "./matmul.ts";
+import { quantizeOperators } from "./quantize.ts";
+import { randomOperators } from "./random.ts";
+import { rnnOperators } from "./rnn.ts";
+import { signalOperators } from "./signal.ts";
+import { trainingOperators } from "./training.ts";
+import { unaryOperators } from "./unary.ts";
+import { variadicOperators } from "./variadic.ts";
 import type { OperatorRule, OperatorTable } from "./types.ts";
 
-const TABLES: readonly { readonly domain: string; readonly tables: readonly OperatorTable[] }[] = [{ domain: "", tables: [] }];
+const TABLES: readonly { readonly domain: string; readonly tables: readonly OperatorTable[] }[] = [
+  { domain: "", tables: [activationOperators, attentionOperators, binaryOperators, castOperators, einsumOperators, logicalOperators, matmulOperators, quantizeOperators, randomOperators, rnnOperators, signalOperators, unaryOperators, variadicOperators] },
+  { domain: "com.microsoft", tables: [contribAttentionOperators, contribElementwise, contribGradientOperators, contribQuantizedOperators, contribProductOperators] },
+  { domain: "ai.onnx.preview.training", tables: [trainingOperators] },
+];
 
 const RULES = new Map<string, ReadonlyMap<string, OperatorRule>>(
   TABLES.map(({ domain, tables }) => [domain, new Map(tables.flatMap((table) => Object.entries(table)))]),

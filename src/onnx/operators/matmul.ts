@@ -5,7 +5,16 @@ import { productScratch } from "../../kernels/matrix-product.ts";
 import { activationDefaults } from "../../kernels/rnn-activations.ts";
 import type { Meaning, OpContext, OperatorTable } from "./types.ts";
 
-const MATMUL_DTYPES: readonly DType[] = ["float16", "float32", "float64", "bfloat16", "int32", "int64", "uint32", "uint64"];
+const MATMUL_DTYPES: readonly DType[] = [
+  "float16",
+  "float32",
+  "float64",
+  "bfloat16",
+  "int32",
+  "int64",
+  "uint32",
+  "uint64",
+];
 
 export interface ProductShape {
   readonly rows: number;
@@ -24,7 +33,8 @@ export function productShape(n: OpContext, a: readonly number[], b: readonly num
   const right = b.length === 1 ? [...b, 1] : b;
   const [rows, depth] = [left.at(-2)!, left.at(-1)!];
   const columns = right.at(-1)!;
-  if (right.at(-2) !== depth) return n.invalid(`shapes ${show(a)} and ${show(b)} do not fit: ${depth} against ${right.at(-2)}`);
+  if (right.at(-2) !== depth)
+    return n.invalid(`shapes ${show(a)} and ${show(b)} do not fit: ${depth} against ${right.at(-2)}`);
   const batch = n.broadcast(left.slice(0, -2), right.slice(0, -2));
   const shape = [...batch, ...(a.length === 1 ? [] : [rows]), ...(b.length === 1 ? [] : [columns])];
   return { rows, columns, depth, shape, flops: 2 * elementCount(shape) * depth };
@@ -37,7 +47,8 @@ const scratchFor = ({ rows, columns, depth, shape }: ProductShape): ReturnType<t
 const sameDType = (n: OpContext, ...positions: readonly number[]): DType => {
   const { dtype } = n.input(0);
   for (const i of positions)
-    if (n.hasInput(i) && n.input(i).dtype !== dtype) return n.invalid(`operand ${i} is ${n.input(i).dtype}, operand 0 is ${dtype}`);
+    if (n.hasInput(i) && n.input(i).dtype !== dtype)
+      return n.invalid(`operand ${i} is ${n.input(i).dtype}, operand 0 is ${dtype}`);
   return dtype;
 };
 
@@ -90,9 +101,11 @@ function gemmWith(n: OpContext, fused: FusedActivation | undefined): Meaning {
   const c = n.hasInput(2) ? n.input(2).shape : [];
   const isSame = c.length === 2 && c.every((dim, d) => dim === shape[d]);
   if (n.hasInput(2)) {
-    if (c.length > 2 || show(n.broadcast(c, shape)) !== show(shape)) return n.invalid(`C ${show(c)} does not broadcast to ${show(shape)}`);
+    if (c.length > 2 || show(n.broadcast(c, shape)) !== show(shape))
+      return n.invalid(`C ${show(c)} does not broadcast to ${show(shape)}`);
     // Up to opset 6 broadcasting had to be asked for.
-    if (n.version < 7 && fused === undefined && n.int("broadcast", 0) === 0 && !isSame) return n.invalid(`C ${show(c)} is not ${show(shape)}, and broadcast is 0`);
+    if (n.version < 7 && fused === undefined && n.int("broadcast", 0) === 0 && !isSame)
+      return n.invalid(`C ${show(c)} is not ${show(shape)}, and broadcast is 0`);
   }
   return {
     outputs: [{ dtype, shape }],
@@ -106,8 +119,10 @@ function gemmWith(n: OpContext, fused: FusedActivation | undefined): Meaning {
 
 function fusedMatMul(n: OpContext): Meaning {
   const dtype = sameDType(n, 1);
-  if (DTYPES[dtype].class !== "float" || DTYPES[dtype].bits < 16) return n.invalid(`FusedMatMul does not take ${dtype}`);
-  if (n.int("transBatchA", 0) !== 0 || n.int("transBatchB", 0) !== 0) return n.unsupported("transBatchA and transBatchB have no kernel");
+  if (DTYPES[dtype].class !== "float" || DTYPES[dtype].bits < 16)
+    return n.invalid(`FusedMatMul does not take ${dtype}`);
+  if (n.int("transBatchA", 0) !== 0 || n.int("transBatchB", 0) !== 0)
+    return n.unsupported("transBatchA and transBatchB have no kernel");
   const swapped = (shape: readonly number[], trans: number): readonly number[] =>
     trans && shape.length > 1 ? [...shape.slice(0, -2), shape.at(-1)!, shape.at(-2)!] : shape;
   const [transA, transB] = [transposedAt(n, "transA"), transposedAt(n, "transB")];
@@ -128,12 +143,14 @@ function checkLanes(n: OpContext, i: number, lanes: number, shape: readonly numb
   if (!n.hasInput(i)) return;
   const count = elementCount(n.input(i).shape);
   const matrices = elementCount(shape.slice(0, -2));
-  if (count !== 1 && count !== lanes && count !== lanes * matrices) n.invalid(`operand ${i} has ${count} elements, expected 1, ${lanes} or ${lanes * matrices}`);
+  if (count !== 1 && count !== lanes && count !== lanes * matrices)
+    n.invalid(`operand ${i} has ${count} elements, expected 1, ${lanes} or ${lanes * matrices}`);
 }
 
 function matMulInteger(n: OpContext): Meaning {
   const [a, b] = [n.input(0), n.input(1)];
-  if (!BYTES.includes(a.dtype) || !BYTES.includes(b.dtype)) return n.invalid(`operands must be int8 or uint8, got ${a.dtype} and ${b.dtype}`);
+  if (!BYTES.includes(a.dtype) || !BYTES.includes(b.dtype))
+    return n.invalid(`operands must be int8 or uint8, got ${a.dtype} and ${b.dtype}`);
   const product = productShape(n, a.shape, b.shape);
   checkLanes(n, 2, product.rows, a.shape);
   checkLanes(n, 3, product.columns, b.shape);
@@ -148,8 +165,10 @@ function matMulInteger(n: OpContext): Meaning {
 function qLinearMatMul(n: OpContext): Meaning {
   const [a, b, yZero] = [n.input(0), n.input(3), n.input(7)];
   const allowed = n.version >= 21 ? [...BYTES, ...FLOAT8] : BYTES;
-  for (const { dtype } of [a, b, yZero]) if (!allowed.includes(dtype)) return n.invalid(`${n.op} does not take ${dtype}`);
-  for (const i of [1, 4, 6]) if (DTYPES[n.input(i).dtype].class !== "float") return n.invalid(`operand ${i} (a scale) must be a float type`);
+  for (const { dtype } of [a, b, yZero])
+    if (!allowed.includes(dtype)) return n.invalid(`${n.op} does not take ${dtype}`);
+  for (const i of [1, 4, 6])
+    if (DTYPES[n.input(i).dtype].class !== "float") return n.invalid(`operand ${i} (a scale) must be a float type`);
   const product = productShape(n, a.shape, b.shape);
   for (const i of [1, 2, 6, 7]) checkLanes(n, i, product.rows, a.shape);
   for (const i of [4, 5]) checkLanes(n, i, product.columns, b.shape);
@@ -169,7 +188,7 @@ export const matmulOperators: OperatorTable = {
 };
 
 /** Fused products of com.microsoft. */
-export const fusedProductOperators: OperatorTable = {
+export const contribProductOperators: OperatorTable = {
   FusedGemm: (n) => gemmWith(n, fusedActivation(n)),
   FusedMatMul: fusedMatMul,
 };

@@ -4,7 +4,15 @@
  * prepared, so a run makes no allocation. Written against @tensorflow/tfjs-backend-wasm 4.22.0,
  * whose version is pinned exactly because `dataIdMap` and `wasm` are not documented.
  */
-import { env, getKernel, ready, setBackend, backend as currentBackend, type KernelFunc, type TensorInfo } from "@tensorflow/tfjs-core";
+import {
+  env,
+  getKernel,
+  ready,
+  setBackend,
+  backend as currentBackend,
+  type KernelFunc,
+  type TensorInfo,
+} from "@tensorflow/tfjs-core";
 import type { BackendWasm } from "@tensorflow/tfjs-backend-wasm";
 import { broken, outOfMemory } from "../../errors.ts";
 
@@ -26,7 +34,11 @@ interface TensorData {
 
 interface Internals {
   readonly wasm: WasmModule;
-  readonly dataIdMap: { get(dataId: object): TensorData; set(dataId: object, data: TensorData): void; delete(dataId: object): boolean };
+  readonly dataIdMap: {
+    get(dataId: object): TensorData;
+    set(dataId: object, data: TensorData): void;
+    delete(dataId: object): boolean;
+  };
   dataIdNextNumber: number;
   makeOutput(shape: number[], dtype: string, memoryOffset?: number, values?: unknown): TensorInfo;
 }
@@ -79,10 +91,12 @@ async function load(): Promise<WasmBackend> {
   const makeOutput = internals.makeOutput.bind(internals);
   let planned: TensorInfo | undefined;
   internals.makeOutput = (shape, dtype, memoryOffset, values) => {
-    if (planned === undefined || memoryOffset !== undefined || values !== undefined) return makeOutput(shape, dtype, memoryOffset, values);
+    if (planned === undefined || memoryOffset !== undefined || values !== undefined)
+      return makeOutput(shape, dtype, memoryOffset, values);
     const output = planned;
     planned = undefined;
-    if (sizeOf(output.shape) !== sizeOf(shape)) throw broken(`a TensorFlow.js kernel made [${shape.join(",")}] where [${output.shape.join(",")}] was planned`);
+    if (sizeOf(output.shape) !== sizeOf(shape))
+      throw broken(`a TensorFlow.js kernel made [${shape.join(",")}] where [${output.shape.join(",")}] was planned`);
     return { ...output, shape };
   };
 

@@ -36,7 +36,9 @@ const allFloat32 = ({ inputs, outputs }: StepShape): boolean =>
 
 const ints = (attrs: StepShape["attrs"], name: string): readonly number[] | undefined => {
   const value = attrs.get(name);
-  return Array.isArray(value) && value.every((item) => typeof item === "number") ? (value as readonly number[]) : undefined;
+  return Array.isArray(value) && value.every((item) => typeof item === "number")
+    ? (value as readonly number[])
+    : undefined;
 };
 
 /** Same arrays: TensorFlow.js's `pad` of explicit paddings, NHWC. */
@@ -54,7 +56,16 @@ const conv: Selector = ({ inputs, outputs, attrs }) => {
   const pads = ints(attrs, "pads");
   const dilations = ints(attrs, "dilations");
   const group = attrs.get("group");
-  if (!x || !filter || !output || x.shape.length !== 4 || strides?.length !== 2 || pads?.length !== 4 || dilations?.length !== 2) return undefined;
+  if (
+    !x ||
+    !filter ||
+    !output ||
+    x.shape.length !== 4 ||
+    strides?.length !== 2 ||
+    pads?.length !== 4 ||
+    dilations?.length !== 2
+  )
+    return undefined;
   if (pads.some((pad) => pad < 0)) return undefined;
   const channels = x.shape[3]!;
   const depthwise = group === channels && group > 1;
@@ -72,7 +83,15 @@ const conv: Selector = ({ inputs, outputs, attrs }) => {
       ...(bias ? { bias: { at: 2, shape: bias.shape } } : {}),
     },
     output: output.shape,
-    attrs: { strides: [...strides], pad: explicitPad(pads), dataFormat: "NHWC", dilations: [...dilations], dimRoundingMode: "floor", activation: named, leakyreluAlpha: 0 },
+    attrs: {
+      strides: [...strides],
+      pad: explicitPad(pads),
+      dataFormat: "NHWC",
+      dilations: [...dilations],
+      dimRoundingMode: "floor",
+      activation: named,
+      leakyreluAlpha: 0,
+    },
   };
 };
 
@@ -88,11 +107,21 @@ const matmul: Selector = ({ inputs, outputs }) => {
   const attrs = { transposeA: false, transposeB: false, activation: "linear", leakyreluAlpha: 0 };
   if (batchB === 1) {
     const rows = batchA * m;
-    return { kernel: "_FusedMatMul", inputs: { a: { at: 0, shape: [1, rows, k] }, b: { at: 1, shape: [1, k, n] } }, output: [1, rows, n], attrs };
+    return {
+      kernel: "_FusedMatMul",
+      inputs: { a: { at: 0, shape: [1, rows, k] }, b: { at: 1, shape: [1, k, n] } },
+      output: [1, rows, n],
+      attrs,
+    };
   }
   const same = a.shape.length === b.shape.length && a.shape.slice(0, -2).every((dim, d) => dim === b.shape[d]);
   if (!same) return undefined;
-  return { kernel: "_FusedMatMul", inputs: { a: { at: 0, shape: [batchA, m, k] }, b: { at: 1, shape: [batchB, k, n] } }, output: [batchA, m, n], attrs };
+  return {
+    kernel: "_FusedMatMul",
+    inputs: { a: { at: 0, shape: [batchA, m, k] }, b: { at: 1, shape: [batchB, k, n] } },
+    output: [batchA, m, n],
+    attrs,
+  };
 };
 
 /** Gemm with alpha and beta 1 and no bias or one of rank 1. */
@@ -111,7 +140,12 @@ const gemm: Selector = ({ inputs, outputs, attrs }) => {
       ...(c ? { bias: { at: 2, shape: [n] } } : {}),
     },
     output: [1, ...output.shape],
-    attrs: { transposeA: Boolean(attrs.get("transA")), transposeB: Boolean(attrs.get("transB")), activation: "linear", leakyreluAlpha: 0 },
+    attrs: {
+      transposeA: Boolean(attrs.get("transA")),
+      transposeB: Boolean(attrs.get("transB")),
+      activation: "linear",
+      leakyreluAlpha: 0,
+    },
   };
 };
 
@@ -122,7 +156,8 @@ const maxPool: Selector = ({ inputs, outputs, attrs }) => {
   const strides = ints(attrs, "strides");
   const pads = ints(attrs, "pads");
   const dilations = ints(attrs, "dilations") ?? [1, 1];
-  if (!x || !output || x.shape.length !== 4 || kernel?.length !== 2 || strides?.length !== 2 || pads?.length !== 4) return undefined;
+  if (!x || !output || x.shape.length !== 4 || kernel?.length !== 2 || strides?.length !== 2 || pads?.length !== 4)
+    return undefined;
   if (outputs.length > 1 && outputs[1]) return undefined;
   if (dilations.some((dilation) => dilation !== 1) || pads.some((pad) => pad < 0)) return undefined;
   // A window that lies wholly in the padding (ceil_mode) has no defined result there.
@@ -157,7 +192,12 @@ const transpose: Selector = ({ inputs, outputs, attrs }) => {
   // TensorFlow.js drops size-1 dims, and then returns a permutation that moves nothing as a copy of its own making.
   const squeezed = perm.filter((d) => x.shape[d] !== 1);
   if (squeezed.every((d, i) => i === 0 || d > squeezed[i - 1]!)) return undefined;
-  return { kernel: "Transpose", inputs: { x: { at: 0, shape: x.shape } }, output: output.shape, attrs: { perm: [...perm] } };
+  return {
+    kernel: "Transpose",
+    inputs: { x: { at: 0, shape: x.shape } },
+    output: output.shape,
+    attrs: { perm: [...perm] },
+  };
 };
 
 const binary =
@@ -166,7 +206,12 @@ const binary =
     const [a, b] = inputs;
     const output = outputs[0];
     if (!a || !b || !output || inputs.length !== 2 || output.shape.length > 4) return undefined;
-    return { kernel, inputs: { a: { at: 0, shape: a.shape }, b: { at: 1, shape: b.shape } }, output: output.shape, attrs: {} };
+    return {
+      kernel,
+      inputs: { a: { at: 0, shape: a.shape }, b: { at: 1, shape: b.shape } },
+      output: output.shape,
+      attrs: {},
+    };
   };
 
 const unary =

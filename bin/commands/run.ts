@@ -1,0 +1,70 @@
+import { dirname, join } from "node:path";
+import { existsSync } from "node:fs";
+import { isSet, required, text, texts, type Command } from "../command.ts";
+import { readBytes, writeWhole } from "../files.ts";
+import { pairs, whole } from "../pairs.ts";
+
+export const runCommand: Command = {
+  command: "run <plan>",
+  describe: "execute a plan on TensorFlow.js, every value at its planned offset",
+  examples: [
+    ["$0 run plan.json --check", "compare bit for bit with an unplanned run on the same backend"],
+    ["$0 run plan.json --input x=photo.npy --output results", "run on your data, write the outputs"],
+  ],
+  options: (yargs) =>
+    yargs
+      .positional("plan", { type: "string", demandOption: true, describe: "plan file, or - for standard input" })
+      .option("model", { type: "string", describe: "model file (default: the one that the plan names)" })
+      .option("external-data", { type: "string", describe: "folder of the model's external data" })
+      .option("backend", { type: "string", describe: "wasm or cpu (default: the plan's)" })
+      .option("input", { type: "string", array: true, describe: "NAME=FILE.npy or NAME=FILE.pb; inputs not given are made up from --seed" })
+      .option("seed", { type: "string", default: "0", describe: "seed of made-up inputs" })
+      .option("output", { type: "string", describe: "folder for the outputs" })
+      .option("check", { type: "boolean", default: false, describe: "also run unplanned and compare bit for bit" })
+      .option("repeat", { type: "string", default: "1", describe: "runs; the least time is reported" }),
+  async run(flags) {
+    const { readPlan } = await import("../../src/plan/read.ts");
+    const { executePlan } = await import("../../src/execute.ts");
+    const { formatBytes, formatSeconds } = await import("../../src/report/bytes.ts");
+    const { encodeTensorFile, tensorFileName, decodeTensorFile } = await import("../../src/tensor-file.ts");
+    const planPath = required(flags, "plan");
+    const plan = readPlan(await readBytes(planPath));
+    const inputs = new Map<string, Awaited<ReturnType<typeof decodeTensorFile>>>();
+    for (const [name, path] of pairs("--input", texts(flags, "input"))) inputs.set(name, await decodeTensorFile(path, await readBytes(path)));
+    const model = text(flags, "model") ?? findModel(planPath, plan.model.file);
+    const backend = text(flags, "backend");
+    const externalData = text(flags, "external-data");
+    const result = await executePlan(plan, {
+      model,
+      inputs,
+      seed: whole("--seed", required(flags, "seed")),
+      check: isSet(flags, "check"),
+      repeat: Math.max(1, whole("--repeat", required(flags, "repeat"))),
+      clock: () => performance.now() / 1000,
+      ...(backend === undefined ? {} : { backend }),
+      ...(externalData === undefined ? {} : { externalData }),
+    });
+    const folder = text(flags, "output");
+    if (folder !== undefined) {
+      for (const [i, output] of result.outputs.entries()) await writeWhole(join(folder, tensorFileName(i, output.name, output.tensor)), await encodeTensorFile(output.name, output.tensor));
+    }
+    for (const name of result.madeUp) process.stderr.write(`input ${JSON.stringify(name)}: made up from seed ${required(flags, "seed")}\n`);
+    const { backend: used, device, seconds, peakBytes, check } = result;
+    if (isSet(flags, "json")) {
+      const outputs = result.outputs.map(({ name, tensor, sha256 }) => ({ name, dtype: tensor.dtype, shape: tensor.shape, sha256 }));
+      process.stdout.write(`${JSON.stringify({ backend: used, device, seconds, peakBytes, check, outputs })}\n`);
+    } else {
+      process.stdout.write(`ran on ${used} (${device}) in ${formatSeconds(seconds)}, ${formatBytes(peakBytes)} for activations and weights\n`);
+      for (const { name, tensor, sha256 } of result.outputs) process.stdout.write(`  ${JSON.stringify(name)} ${tensor.dtype}[${tensor.shape.join(",")}] sha256 ${sha256.slice(0, 16)}\n`);
+      if (check !== null) process.stdout.write(check.equal ? "check: bit for bit equal to an unplanned run\n" : `check: DIFFERS from an unplanned run, max abs error ${check.maxAbsError}\n`);
+    }
+    return check !== null && !check.equal ? 1 : 0;
+  },
+};
+
+/** The plan's model file: as it was named, or beside the plan. */
+function findModel(plan: string, file: string | null): string | undefined {
+  if (file === null) return undefined;
+  const beside = join(dirname(plan), file.split(/[\\/]/).at(-1) ?? file);
+  return !existsSync(file) && plan !== "-" && existsSync(beside) ? beside : file;
+}

@@ -1,0 +1,101 @@
+/**
+ * Purpose     Gives every block of bytes its offset, in the memory where the target wants it.
+ * Requires    Steps in their final order, in-place decided.
+ * Guarantees  Blocks alive together never overlap; offsets are aligned; pins are honoured; what does
+ *             not fit is an InfeasibleError that says where it peaks and by how much.
+ * Method      One packing problem for the arena (src/solve/packing); weights one after another, after
+ *             the arena where both share a memory.
+ * Cost        That of the packing: near-linear, bounded by the budget.
+ */
+import { capacityExceeded, invalidPin } from "../src/errors.ts";
+import { alignUp } from "../src/ir/bytes.ts";
+import type { Program, ValueId } from "../src/ir/types.ts";
+import { pack, type PackingResult } from "../src/solve/packing/index.ts";
+import type { Target } from "../src/target/schema.ts";
+import { liveRanges, type LiveRange } from "./liveness.ts";
+
+export interface Placed {
+  readonly value: ValueId;
+  readonly memory: string;
+  readonly offset: number;
+  readonly bytes: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface Allocation {
+  readonly placements: readonly Placed[];
+  readonly arena: PackingResult;
+}
+
+export interface AllocateOptions {
+  readonly budget?: number;
+  readonly seed?: number;
+  /** Fixed places of values, by name. */
+  readonly pins?: ReadonlyMap<string, { readonly memory: string; readonly offset: number }>;
+}
+
+/** Places all storage of `program`. Throws InfeasibleError `capacity-exceeded`, InputError `invalid-pin`. */
+export function allocate(program: Program, target: Target, options: AllocateOptions = {}): Allocation {
+  const memoryOf = (name: string): Target["memories"][number] => target.memories.find((memory) => memory.name === name)!;
+  const ranges = liveRanges(program);
+  const arenaMemory = memoryOf(target.arenaMemory);
+  const pins = resolvePins(program, target, options.pins ?? new Map());
+  const arena = pack(
+    {
+      buffers: ranges.map(({ root, from, to, bytes }) => {
+        const offset = pins.get(root);
+        return { lower: from, upper: to, size: bytes, alignment: arenaMemory.alignment, ...(offset === undefined ? {} : { offset }) };
+      }),
+      capacity: arenaMemory.bytes,
+    },
+    { ...(options.budget === undefined ? {} : { budget: options.budget }), ...(options.seed === undefined ? {} : { seed: options.seed }) },
+  );
+  const placements: Placed[] = ranges.map(({ root, bytes, from, to }, i) => ({ value: root, memory: arenaMemory.name, offset: arena.offsets[i]!, bytes, from, to }));
+  const arenaBytes = ranges.reduce((top, { bytes }, i) => Math.max(top, arena.offsets[i]! + bytes), 0);
+
+  const weightsMemory = memoryOf(target.weightsMemory);
+  let top = weightsMemory.name === arenaMemory.name ? arenaBytes : 0;
+  const end = Math.max(1, program.steps.length);
+  for (const value of program.values) {
+    if (value.kind !== "weight" || value.storage.value !== value.id) continue;
+    const offset = alignUp(top, weightsMemory.alignment);
+    placements.push({ value: value.id, memory: weightsMemory.name, offset, bytes: value.bytes, from: 0, to: end });
+    top = offset + value.bytes;
+  }
+  checkCapacity(program, ranges, placements, arenaMemory, arenaBytes, arena);
+  if (top > weightsMemory.bytes) checkCapacity(program, ranges, placements, weightsMemory, top, arena);
+  return { placements, arena };
+}
+
+function checkCapacity(program: Program, ranges: readonly LiveRange[], placements: readonly Placed[], memory: Target["memories"][number], needed: number, arena: PackingResult): void {
+  if (needed <= memory.bytes) return;
+  const step = Math.min(arena.boundTime, Math.max(0, program.steps.length - 1));
+  const live = placements.filter((placed) => placed.memory === memory.name && placed.from <= step && step < placed.to).sort((a, b) => b.bytes - a.bytes || a.value - b.value);
+  const weights = placements.filter((placed) => placed.memory === memory.name && program.values[placed.value]!.kind === "weight").reduce((sum, placed) => sum + placed.bytes, 0);
+  const holdsArena = placements.some((placed) => placed.memory === memory.name && program.values[placed.value]!.kind !== "weight") || ranges.length === 0;
+  throw capacityExceeded({
+    memory: memory.name,
+    needed,
+    capacity: memory.bytes,
+    lowerBound: weights + (holdsArena ? arena.lowerBound : 0),
+    step,
+    node: program.steps[step]?.node ?? "",
+    live: live.map((placed) => ({ name: program.values[placed.value]!.name, bytes: placed.bytes })),
+  });
+}
+
+function resolvePins(program: Program, target: Target, pins: NonNullable<AllocateOptions["pins"]>): ReadonlyMap<ValueId, number> {
+  const resolved = new Map<ValueId, number>();
+  for (const [name, { memory, offset }] of pins) {
+    const value = program.values.find((candidate) => candidate.name === name);
+    if (value === undefined) throw invalidPin(name, "no value of the plan has this name");
+    if (value.kind === "weight") throw invalidPin(name, "weights can't be pinned");
+    if (memory !== target.arenaMemory) throw invalidPin(name, `this target keeps activations in ${target.arenaMemory}, not ${memory}`);
+    const { alignment } = target.memories.find((candidate) => candidate.name === memory)!;
+    const start = offset - value.storage.offset;
+    if (start < 0 || start % alignment !== 0) throw invalidPin(name, `offset ${offset} is not a multiple of ${alignment}`);
+    resolved.set(value.storage.value, start);
+  }
+  return resolved;
+}

@@ -1,0 +1,105 @@
+/**
+ * Purpose     Turns a placed Program into a Plan: JSON with every decision, its sums and its bound.
+ * Requires    An Allocation of the same Program.
+ * Guarantees  All figures are computed from the placements; the bound names the step that proves it.
+ * Cost        Linear.
+ */
+import { alignUp } from "../src/ir/bytes.ts";
+import type { KernelStep, Program } from "../src/ir/types.ts";
+import type { Plan } from "../src/plan/schema.ts";
+import type { Target } from "../src/target/schema.ts";
+import type { Allocation } from "./allocate.ts";
+import { livePeak, liveRanges } from "./liveness.ts";
+
+export interface EmitFacts {
+  readonly model: { readonly file: string | null; readonly sha256: string };
+  readonly fileOrderPeakBytes: number;
+  readonly provenance: Plan["provenance"];
+}
+
+const emitStep = ({ mayOverwrite: _, ...step }: KernelStep): Extract<Plan["steps"][number], { kind: "kernel" }> => ({
+  kind: "kernel",
+  kernel: step.kernel,
+  node: step.node,
+  reads: [...step.reads],
+  writes: [...step.writes],
+  absentReads: [...step.absentReads],
+  absentWrites: [...step.absentWrites],
+  attrs: step.attrs.map(({ name, value }) => ({ name, value: Array.isArray(value) ? ([...value] as number[] | string[]) : (value as number | string | boolean) })),
+  opaque: step.kernel === "opaque",
+  flops: step.flops,
+  seconds: step.seconds,
+});
+
+/** Writes the plan of a placed program. */
+export function emit(program: Program, target: Target, { placements, arena }: Allocation, facts: EmitFacts): Plan {
+  const peakBytes: Record<string, number> = {};
+  const lowerBoundBytes: Record<string, number> = {};
+  const loads: Plan["certificate"]["loads"] = [];
+  const isWeight = (id: number): boolean => program.values[id]!.kind === "weight";
+  const ranges = liveRanges(program);
+  const peak = livePeak(ranges, program.steps.length);
+  const weightsBytes = placements.filter((placed) => isWeight(placed.value)).reduce((sum, placed) => sum + placed.bytes, 0);
+  for (const memory of target.memories) {
+    const here = placements.filter((placed) => placed.memory === memory.name);
+    peakBytes[memory.name] = here.reduce((top, placed) => Math.max(top, placed.offset + placed.bytes), 0);
+    const bound = (memory.name === target.arenaMemory ? peak.bytes : 0) + (memory.name === target.weightsMemory ? weightsBytes : 0);
+    lowerBoundBytes[memory.name] = bound;
+    if (here.length > 0) loads.push({ memory: memory.name, step: memory.name === target.arenaMemory ? peak.step : 0, bytes: bound });
+  }
+  const arenaBytes = placements.filter((placed) => !isWeight(placed.value)).reduce((top, placed) => Math.max(top, placed.offset + placed.bytes), 0);
+  const written = new Set([...program.inputs, ...program.steps.flatMap((step) => step.writes)]);
+  const seconds = program.steps.reduce((sum, step) => sum + step.seconds, 0);
+  const alignment = target.memories.find((memory) => memory.name === target.arenaMemory)!.alignment;
+  return {
+    strata: 1,
+    model: {
+      name: program.name,
+      file: facts.model.file,
+      sha256: facts.model.sha256,
+      dims: Object.fromEntries(program.dims.map((dim) => [dim.name, dim.size])),
+      specialized: program.specialized.map((entry) => ({ input: program.values[entry.value]!.name, base64: entry.base64 })),
+    },
+    target: {
+      name: target.name,
+      executor: target.executor,
+      memories: target.memories,
+      links: target.links,
+      flopsPerSecond: target.flopsPerSecond,
+      launchSeconds: target.launchSeconds,
+      arenaMemory: target.arenaMemory,
+      weightsMemory: target.weightsMemory,
+    },
+    values: program.values.map((value) => ({
+      id: value.id,
+      name: value.name,
+      kind: value.kind,
+      dtype: value.dtype,
+      shape: [...value.shape],
+      bytes: value.bytes,
+      layout: "dense",
+      storage: { ...value.storage },
+      viewOf: value.viewOf ?? null,
+      source: value.source ?? null,
+    })),
+    inputs: [...program.inputs],
+    outputs: [...program.outputs],
+    init: program.init.map(emitStep),
+    steps: program.steps.map(emitStep),
+    placements: placements.map((placed) => ({ ...placed })),
+    summary: {
+      peakBytes,
+      lowerBoundBytes,
+      arenaBytes,
+      arenaLowerBoundBytes: peak.bytes,
+      weightsBytes,
+      unplannedBytes: [...written].reduce((sum, id) => sum + program.values[id]!.bytes, 0),
+      fileOrderPeakBytes: facts.fileOrderPeakBytes,
+      seconds,
+      secondsLowerBound: seconds,
+    },
+    // The packing counts each block rounded up to the alignment, which is what optimality means here.
+    certificate: { loads, status: alignUp(arenaBytes, alignment) <= arena.lowerBound ? "optimal" : "feasible" },
+    provenance: facts.provenance,
+  };
+}

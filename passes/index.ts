@@ -1,0 +1,77 @@
+/**
+ * The pipeline, in order, each line with the reason for its place. Every pass can be imported and
+ * called by itself: they are plain functions of one IR.
+ */
+import type { Graph, Program } from "../src/ir/types.ts";
+import type { Plan } from "../src/plan/schema.ts";
+import type { Target } from "../src/target/schema.ts";
+import { allocate, type AllocateOptions } from "./allocate.ts";
+import { channelsLast } from "./channels-last.ts";
+import { emit } from "./emit.ts";
+import { inPlace } from "./in-place.ts";
+import { livePeak, liveRanges } from "./liveness.ts";
+import { lower } from "./lower.ts";
+import { PASSES, passByName, type PassName } from "./registry.ts";
+import { schedule } from "./schedule.ts";
+
+export { allocate, channelsLast, emit, inPlace, livePeak, liveRanges, lower, PASSES, passByName, schedule };
+export type { Allocation, AllocateOptions, Placed } from "./allocate.ts";
+export type { LiveRange, Peak } from "./liveness.ts";
+export type { PassInfo, PassName } from "./registry.ts";
+
+export interface PlanOptions extends AllocateOptions {
+  /** Passes left out. */
+  readonly without?: ReadonlySet<PassName>;
+  /** Called after every pass; throws where an invariant is broken. */
+  readonly check: (ir: Graph | Program, pass: string) => void;
+}
+
+const DEFAULT_BUDGET = 3_000_000;
+
+/** Plans a graph for a target. Throws InfeasibleError `capacity-exceeded`. */
+export function planGraph(graph: Graph, target: Target, options: PlanOptions, model: { readonly file: string | null; readonly sha256: string }, version: string): { readonly plan: Plan; readonly program: Program } {
+  const wants = (pass: PassName): boolean => options.without?.has(pass) !== true;
+  const checked = <T extends Graph | Program>(ir: T, pass: string): T => {
+    options.check(ir, pass);
+    return ir;
+  };
+  const planLayout = (laidOut: Graph): { program: Program; allocation: ReturnType<typeof allocate> } => {
+    // Exact sizes and hidden temporaries are known only once kernels are chosen.
+    let program = checked(lower(laidOut, target), "lower");
+    // Order before sharing: an in-place write would bind the order.
+    if (wants("schedule")) program = checked(schedule(program), "schedule");
+    // Sharing before offsets: blocks that become one need one offset.
+    if (wants("in-place")) program = checked(inPlace(program), "in-place");
+    return { program, allocation: allocate(program, target, options) };
+  };
+
+  // What the model's own order costs without any planning: no plan may need more.
+  const plain = lower(graph, target);
+  const fileOrderPeakBytes = livePeak(liveRanges(plain), plain.steps.length).bytes;
+  const convert = target.layout === "nhwc" && wants("channels-last");
+  let laidOut = graph;
+  let planned: ReturnType<typeof planLayout> | undefined;
+  if (convert) {
+    // Layout on the graph: it moves transposes, which are ordinary nodes there.
+    laidOut = checked(channelsLast(graph), "channels-last");
+    planned = planLayout(laidOut);
+  }
+  // A converted layout may need a transposed copy at the worst moment: then the model's own layout is better.
+  if (planned === undefined || (laidOut !== graph && planned.allocation.arena.height > fileOrderPeakBytes)) {
+    const own = planLayout(graph);
+    if (planned === undefined || own.allocation.arena.height < planned.allocation.arena.height) planned = own;
+  }
+  const names: PassName[] = ["channels-last", "lower", "schedule", "in-place", "allocate", "emit"];
+  const plan = emit(planned.program, target, planned.allocation, {
+    model,
+    fileOrderPeakBytes,
+    provenance: {
+      version,
+      passes: names.filter(wants).map((name) => ({ name, options: {} })),
+      seed: options.seed ?? 0,
+      budget: options.budget ?? DEFAULT_BUDGET,
+      deterministic: true,
+    },
+  });
+  return { plan, program: planned.program };
+}

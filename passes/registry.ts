@@ -1,0 +1,39 @@
+/** The passes by name, for `strata passes`, `strata opt` and `--without`. */
+import { unknownPass } from "../src/errors.ts";
+import { nearest } from "../src/ir/nearest.ts";
+import type { Graph, Program } from "../src/ir/types.ts";
+import { channelsLast } from "./channels-last.ts";
+import { inPlace } from "./in-place.ts";
+import { schedule } from "./schedule.ts";
+
+export type PassName = "channels-last" | "lower" | "schedule" | "in-place" | "allocate" | "emit";
+
+export interface PassInfo {
+  readonly name: PassName;
+  readonly summary: string;
+  readonly from: "graph" | "program";
+  readonly to: "graph" | "program" | "plan";
+  /** Whether a plan can be made without it. */
+  readonly optional: boolean;
+  /** For passes of one stage, which `strata opt` can run on textual IR. */
+  readonly graph?: (graph: Graph) => Graph;
+  readonly program?: (program: Program) => Program;
+}
+
+/** In pipeline order. */
+export const PASSES: readonly PassInfo[] = [
+  { name: "channels-last", summary: "put 2-D convolution networks into NHWC layout without transposes in between", from: "graph", to: "graph", optional: true, graph: channelsLast },
+  { name: "lower", summary: "turn operators into kernel steps over values with exact sizes", from: "graph", to: "program", optional: false },
+  { name: "schedule", summary: "order the steps so that fewer bytes are live at once", from: "program", to: "program", optional: true, program: schedule },
+  { name: "in-place", summary: "let a step write its result over an operand that dies there", from: "program", to: "program", optional: true, program: inPlace },
+  { name: "allocate", summary: "give every block of bytes its offset", from: "program", to: "program", optional: false },
+  { name: "emit", summary: "write the plan with its sums, bound and provenance", from: "program", to: "plan", optional: false },
+];
+
+/** The pass of that name. Throws InputError `unknown-pass`. */
+export function passByName(name: string): PassInfo {
+  const found = PASSES.find((pass) => pass.name === name);
+  if (found !== undefined) return found;
+  const names = PASSES.map((pass) => pass.name);
+  throw unknownPass(name, names, nearest(name, names));
+}

@@ -1,0 +1,74 @@
+/** The conformance run: ONNX backend test folders through the whole toolchain, from bytes to outputs. */
+import { compileModel } from "../compile.ts";
+import { InfeasibleError, InputError } from "../errors.ts";
+import { executePlan } from "../execute.ts";
+import { sizeOf } from "../kernels/access.ts";
+import type { Tensor } from "../kernels/types.ts";
+import { MAX_KNOWN } from "../onnx/known.ts";
+import { readModel } from "../onnx/read.ts";
+import { findCases, readTensors, toleranceOf, type TestCase } from "./cases.ts";
+import { compareTensors, type Tolerance } from "./compare.ts";
+
+export interface ConformanceReport {
+  readonly backend: string;
+  readonly total: number;
+  readonly passed: string[];
+  readonly refused: { readonly name: string; readonly code: string; readonly message: string }[];
+  readonly failed: { readonly name: string; readonly message: string; readonly maxAbsError: number | null }[];
+}
+
+class Mismatch extends Error {
+  readonly maxAbsError: number;
+  constructor(message: string, maxAbsError: number) {
+    super(message);
+    this.maxAbsError = maxAbsError;
+  }
+}
+
+/** Runs one case; throws Mismatch where an output is wrong. Inputs that decide shapes are bound to the case's values. */
+async function runCase(testCase: TestCase, backend: string, tolerance: Tolerance): Promise<void> {
+  const model = await readModel(testCase.model);
+  for (const dataSet of testCase.dataSets) {
+    const given = await readTensors(dataSet, "input");
+    const expected = await readTensors(dataSet, "output");
+    const inputs = new Map<string, Tensor>();
+    model.graph.inputs.forEach((input, i) => {
+      const tensor = given[i];
+      if (tensor) inputs.set(input.name, tensor);
+    });
+    const { plan } = compileModel(model, {
+      target: backend === "cpu" ? "tfjs-cpu" : "tfjs-wasm",
+      shapes: new Map([...inputs].map(([name, tensor]) => [name, tensor.shape])),
+      bind: new Map([...inputs].filter(([, tensor]) => sizeOf(tensor.shape) <= MAX_KNOWN)),
+    });
+    const { outputs } = await executePlan(plan, { model, inputs, backend });
+    outputs.forEach((output, i) => {
+      const wanted = expected[i];
+      if (!wanted) return;
+      const difference = compareTensors(output.name, output.tensor, wanted, tolerance);
+      if (difference !== undefined) throw new Mismatch(difference.message, difference.maxAbsError);
+    });
+  }
+  if (testCase.dataSets.length === 0) throw new Mismatch("the case has no test_data_set", NaN);
+}
+
+/** Runs every case of a folder. `progress` is told after each. */
+export async function runConformance(folder: string, backend: string, options: { readonly tolerance?: Tolerance; readonly progress?: (done: number, total: number) => void; readonly signal?: AbortSignal } = {}): Promise<ConformanceReport> {
+  const cases = findCases(folder);
+  const report: ConformanceReport = { backend, total: cases.length, passed: [], refused: [], failed: [] };
+  for (const [i, testCase] of cases.entries()) {
+    if (options.signal?.aborted === true) break;
+    try {
+      await runCase(testCase, backend, options.tolerance ?? toleranceOf(testCase.name));
+      report.passed.push(testCase.name);
+    } catch (error) {
+      if (error instanceof InputError || error instanceof InfeasibleError) report.refused.push({ name: testCase.name, code: error.code, message: error.message });
+      else {
+        const maxAbsError = error instanceof Mismatch && Number.isFinite(error.maxAbsError) ? error.maxAbsError : null;
+        report.failed.push({ name: testCase.name, message: error instanceof Error ? error.message : String(error), maxAbsError });
+      }
+    }
+    options.progress?.(i + 1, cases.length);
+  }
+  return report;
+}

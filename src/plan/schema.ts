@@ -1,0 +1,174 @@
+/**
+ * The plan, version 1: one zod schema gives the types, the validation and the published JSON Schema.
+ * Arrays of records, never objects keyed by names that a model chose. Sizes and offsets are bytes,
+ * lifetimes half-open [from, to) in step indices.
+ */
+import { z } from "zod";
+
+const DTYPES = [
+  "float32",
+  "float64",
+  "float16",
+  "bfloat16",
+  "int8",
+  "int16",
+  "int32",
+  "int64",
+  "uint8",
+  "uint16",
+  "uint32",
+  "uint64",
+  "int2",
+  "int4",
+  "uint2",
+  "uint4",
+  "float8e4m3fn",
+  "float8e4m3fnuz",
+  "float8e5m2",
+  "float8e5m2fnuz",
+  "float8e8m0",
+  "float4e2m1",
+  "bool",
+  "string",
+  "complex64",
+  "complex128",
+] as const;
+
+const whole = z.int().min(0);
+const id = whole.describe("index into `values`");
+const seconds = z.number().min(0);
+const perMemory = z.record(z.string(), whole).describe("bytes by memory name");
+
+const source = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("model"), name: z.string() }).describe("a named constant of the model file"),
+  z.strictObject({ kind: z.literal("inline"), base64: z.string() }).describe("little-endian bytes"),
+]);
+
+const memory = z.strictObject({
+  name: z.string().min(1),
+  bytes: whole,
+  alignment: z.int().min(1),
+  readBytesPerSecond: z.number().positive(),
+  writeBytesPerSecond: z.number().positive(),
+});
+
+const link = z.strictObject({
+  from: z.string(),
+  to: z.string(),
+  bytesPerSecond: z.number().positive(),
+  channels: z.int().min(1),
+  overlapsCompute: z.boolean(),
+});
+
+export const targetSchema = z.strictObject({
+  name: z.string().min(1),
+  executor: z.enum(["tfjs-webgpu", "tfjs-wasm", "tfjs-cpu", "none"]),
+  memories: z.array(memory).min(1),
+  links: z.array(link),
+  flopsPerSecond: z.number().positive(),
+  launchSeconds: seconds.describe("fixed cost of one kernel launch"),
+  arenaMemory: z.string().describe("memory of inputs, activations, outputs and temporaries"),
+  weightsMemory: z.string().describe("memory of the weights"),
+});
+
+const value = z.strictObject({
+  id,
+  name: z.string(),
+  kind: z.enum(["input", "output", "weight", "activation", "temporary"]),
+  dtype: z.enum(DTYPES),
+  shape: z.array(whole),
+  bytes: whole,
+  layout: z.literal("dense"),
+  storage: z.strictObject({ value: id, offset: whole }),
+  viewOf: id.nullable().describe("for a view: the value whose bytes it shows"),
+  source: source.nullable().describe("for a weight that no load-time step makes"),
+});
+
+const attrValue = z.union([z.number(), z.string(), z.boolean(), z.array(z.number()), z.array(z.string())]);
+
+const kernelStep = z.strictObject({
+  kind: z.literal("kernel"),
+  kernel: z.string().min(1),
+  node: z.string(),
+  reads: z.array(id),
+  writes: z.array(id),
+  absentReads: z.array(whole).describe("positions of optional operands left out"),
+  absentWrites: z.array(whole).describe("positions of optional results left out"),
+  attrs: z.array(z.strictObject({ name: z.string(), value: attrValue })),
+  opaque: z.boolean().describe("planned by declared shapes, not executable"),
+  flops: z.number().min(0),
+  seconds,
+});
+
+const copyStep = z.strictObject({
+  kind: z.literal("copy"),
+  value: id,
+  from: z.string(),
+  to: z.string(),
+  start: whole,
+  done: whole,
+});
+
+const placement = z.strictObject({
+  value: id,
+  memory: z.string(),
+  offset: whole,
+  bytes: whole,
+  from: whole,
+  to: whole,
+});
+
+export const planSchema = z.strictObject({
+  strata: z.literal(1),
+  model: z.strictObject({
+    name: z.string(),
+    file: z.string().nullable(),
+    sha256: z.string().regex(/^[0-9a-f]{64}$/),
+    dims: z.record(z.string(), whole),
+    specialized: z
+      .array(z.strictObject({ input: z.string(), base64: z.string() }))
+      .describe("inputs whose values decided shapes: the plan holds for these values only"),
+  }),
+  target: targetSchema,
+  values: z.array(value),
+  inputs: z.array(id),
+  outputs: z.array(id),
+  init: z.array(kernelStep).describe("run once at load, on the host, to make weights"),
+  steps: z.array(z.discriminatedUnion("kind", [kernelStep, copyStep])),
+  placements: z.array(placement),
+  summary: z.strictObject({
+    peakBytes: perMemory,
+    lowerBoundBytes: perMemory,
+    arenaBytes: whole,
+    arenaLowerBoundBytes: whole,
+    weightsBytes: whole,
+    unplannedBytes: whole,
+    fileOrderPeakBytes: whole.describe("live peak of the model's own order, before any planning"),
+    seconds,
+    secondsLowerBound: seconds,
+  }),
+  certificate: z.strictObject({
+    loads: z
+      .array(z.strictObject({ memory: z.string(), step: whole, bytes: whole }))
+      .describe("the step whose live bytes witness each memory's lower bound"),
+    status: z.enum(["optimal", "feasible"]),
+  }),
+  provenance: z.strictObject({
+    version: z.string(),
+    passes: z.array(z.strictObject({ name: z.string(), options: z.record(z.string(), z.json()) })),
+    seed: whole,
+    budget: whole,
+    deterministic: z.boolean(),
+  }),
+});
+
+export type Plan = z.infer<typeof planSchema>;
+export type PlanTarget = Plan["target"];
+export type PlanValue = Plan["values"][number];
+export type Step = Plan["steps"][number];
+export type KernelStep = Extract<Step, { kind: "kernel" }>;
+export type CopyStep = Extract<Step, { kind: "copy" }>;
+export type Placement = Plan["placements"][number];
+
+/** The JSON Schema (2020-12) of a plan, as published in the package. */
+export const planJsonSchema = (): object => z.toJSONSchema(planSchema);
