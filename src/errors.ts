@@ -257,6 +257,10 @@ export const invalidTensor = (tensor: string, message: string): InputError =>
 export const invalidPin = (name: string, message: string): InputError =>
   new InputError({ code: "invalid-pin", message, where: `--pin ${quote(name)}` });
 
+/** A plan file that is not one. */
+export const invalidPlan = (path: string, message: string): InputError =>
+  new InputError({ code: "invalid-plan", message, where: path === "" ? "the plan" : path, help: "strata schema prints what a plan looks like; compile the model again" });
+
 /** A target description that does not hold together. */
 export const invalidTarget = (where: string, message: string): InputError => new InputError({ code: "invalid-target", message, where });
 
@@ -328,6 +332,10 @@ export const planRejected = (violations: readonly { readonly code: string; reado
     details: violations.slice(0, 10).map((violation) => `${violation.code}: ${violation.message}`),
     help: "compile the model again; strata verify lists every rule that it breaks",
   });
+
+/** A plan of another version of the format. */
+export const planVersion = (version: string): InputError =>
+  new InputError({ code: "plan-version", message: `the plan is of version ${quote(version)}, this Strata reads version 1`, help: "compile the model again" });
 
 /** A shape depends on data that is known only at run time. */
 export const shapeDependsOnData = (node: string, op: string, message: string): InputError =>

@@ -4,7 +4,7 @@
  * Hot kernels take the typed arrays of `data` directly for float32.
  */
 import { DTYPES, type DType } from "../ir/dtype.ts";
-import { decodeE8M0, decodeTable, encodeFloat, isNarrowFloat } from "./float-formats.ts";
+import { decodeE8M0, decodeTable, encodeE8M0, encodeFloat, isNarrowFloat } from "./float-formats.ts";
 import type { Storage, Tensor } from "./types.ts";
 
 interface StorageClass {
@@ -69,13 +69,17 @@ export function tensorOf(dtype: DType, shape: readonly number[], values: readonl
 
 /** A copy of bytes as a tensor (the bytes need not be aligned). */
 export function tensorFromBytes(dtype: DType, shape: readonly number[], bytes: Uint8Array): Tensor {
-  const copy = bytes.slice();
+  // Not `bytes.slice()`: on a Buffer that is a view of a shared pool.
+  const copy = new Uint8Array(bytes);
   return { dtype, shape, data: storageOn(dtype, copy.buffer, 0, sizeOf(shape)) };
 }
 
 /** The bytes of a tensor, not copied. */
 export const bytesOf = (tensor: Tensor): Uint8Array =>
   new Uint8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength);
+
+/** Sets every byte to zero: 0, false and 0.0 in all types but float8e8m0. */
+export const clear = (tensor: Tensor): void => void bytesOf(tensor).fill(0);
 
 /** Reads element `i` as a double. 64-bit integers lose bits past 2^53: see `bigReader`. */
 export function reader(tensor: Tensor): (i: number) => number {
@@ -139,6 +143,10 @@ export function writer(tensor: Tensor): (i: number, value: number) => void {
     case "bool":
       return (i, value) => {
         data[i] = value === 0 ? 0 : 1;
+      };
+    case "float8e8m0":
+      return (i, value) => {
+        data[i] = encodeE8M0(value, true, "nearest");
       };
     case "uint4":
     case "int4":

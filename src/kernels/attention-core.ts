@@ -140,7 +140,8 @@ export function attend(call: AttentionCall, scratch: Float64Array): void {
       for (let i = 0; i < call.query.length; i++) {
         const place = { batch: b, head: h, query: i };
         const from = rowAt(call.query, b, h, i);
-        for (let d = 0; d < size; d++) query[d] = readQuery(from + d) + (readQueryBias?.(call.query.added!.offset + h * size + d) ?? 0);
+        for (let d = 0; d < size; d++)
+          query[d] = readQuery(from + d) + (readQueryBias?.(call.query.added!.offset + h * size + d) ?? 0);
         bias.fill(0);
         call.bias(place, bias);
         scoreRow(place, kvHead);
@@ -164,9 +165,18 @@ export function attend(call: AttentionCall, scratch: Float64Array): void {
 }
 
 /** Copies the rows of `pieces`, one after the other, to the first rows of `target`, rounded to its dtype. */
-export function copyRows(pieces: readonly HeadRows[], size: number, batches: number, heads: number, target: HeadRows): void {
+export function copyRows(
+  pieces: readonly HeadRows[],
+  size: number,
+  batches: number,
+  heads: number,
+  target: HeadRows,
+): void {
   const write = writer(target.tensor);
-  const readers = pieces.map(({ tensor, added }) => ({ read: reader(tensor), readAdded: added && reader(added.tensor) }));
+  const readers = pieces.map(({ tensor, added }) => ({
+    read: reader(tensor),
+    readAdded: added && reader(added.tensor),
+  }));
   for (let b = 0; b < batches; b++)
     for (let h = 0; h < heads; h++) {
       let to = rowAt(target, b, h, 0);
@@ -174,7 +184,8 @@ export function copyRows(pieces: readonly HeadRows[], size: number, batches: num
         const { read, readAdded } = readers[p]!;
         for (let i = 0; i < piece.length; i++, to += target.row) {
           const from = rowAt(piece, b, h, i);
-          for (let d = 0; d < size; d++) write(to + d, read(from + d) + (readAdded?.(piece.added!.offset + h * size + d) ?? 0));
+          for (let d = 0; d < size; d++)
+            write(to + d, read(from + d) + (readAdded?.(piece.added!.offset + h * size + d) ?? 0));
         }
       });
     }

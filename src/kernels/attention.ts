@@ -59,9 +59,7 @@ const attention: Kernel = ({ inputs, outputs, attrs }) => {
   const readLength = lengths ? reader(lengths) : undefined;
   const isCausal = attrs.get("causal") === 1;
   const [left, right] = [Number(attrs.get("left")), Number(attrs.get("right"))];
-  const addMask = mask
-    ? maskAdder(mask, [batches, heads, query.length], attrs.get("repeatMask") === 1)
-    : undefined;
+  const addMask = mask ? maskAdder(mask, [batches, heads, query.length], attrs.get("repeatMask") === 1) : undefined;
   const bias = (place: RowPlace, row: Float64Array): void => {
     addMask?.(place, row);
     const valid = readLength?.(place.batch) ?? row.length;

@@ -128,8 +128,10 @@ const multiHeadAttention: Kernel = ({ inputs, outputs, attrs }) => {
   const [heads, size, valueSize] = [num(attrs, "heads"), num(attrs, "size"), num(attrs, "valueSize")];
   const batches = q!.shape[0]!;
   const query = withBias(q!.shape.length === 5 ? packedRows(q!, 0) : headRows(q!, heads), bias, 0);
-  const newKeys = q!.shape.length === 5 ? packedRows(q!, 1) : k!.shape.length === 5 ? packedRows(k!, 0) : headRows(k!, heads);
-  const newValues = q!.shape.length === 5 ? packedRows(q!, 2) : k!.shape.length === 5 ? packedRows(k!, 1) : headRows(v!, heads);
+  const newKeys =
+    q!.shape.length === 5 ? packedRows(q!, 1) : k!.shape.length === 5 ? packedRows(k!, 0) : headRows(k!, heads);
+  const newValues =
+    q!.shape.length === 5 ? packedRows(q!, 2) : k!.shape.length === 5 ? packedRows(k!, 1) : headRows(v!, heads);
   const keys = [...(pastKey ? [headRows(pastKey, heads)] : []), withBias(newKeys, bias, heads * size)];
   const values = [...(pastValue ? [headRows(pastValue, heads)] : []), withBias(newValues, bias, 2 * heads * size)];
   if (presentKey) copyRows(keys, size, batches, heads, headRows(presentKey, heads));
@@ -188,15 +190,21 @@ const groupQueryAttention: Kernel = ({ inputs, outputs, attrs }) => {
 
   /** Rotates rows of every batch and head by their positions; `first(b)` is where a batch row's rows go. */
   const rotate = (rows: HeadRows, count: number, target: HeadRows, first: (b: number) => number): void => {
-    const turn = rowRotation({ cos: cos!, sin: sin!, rotated: 2 * cos!.shape[1]!, interleaved: attrs.get("interleaved") === 1 }, rows.tensor);
+    const turn = rowRotation(
+      { cos: cos!, sin: sin!, rotated: 2 * cos!.shape[1]!, interleaved: attrs.get("interleaved") === 1 },
+      rows.tensor,
+    );
     const write = writer(target.tensor);
     for (let b = 0; b < batches; b++)
       for (let i = 0; i < positions; i++) {
         const angle = readId?.(b * positions + i) ?? pastOf(b) + i;
-        if (angle < 0 || angle >= cos!.shape[0]!) throw badData("GroupQueryAttention", `position ${angle} is outside the caches' ${cos!.shape[0]} rows`);
+        if (angle < 0 || angle >= cos!.shape[0]!)
+          throw badData("GroupQueryAttention", `position ${angle} is outside the caches' ${cos!.shape[0]} rows`);
         for (let h = 0; h < count; h++) {
           const to = target.offset + b * target.batch + h * target.head + (first(b) + i) * target.row;
-          turn(rows.offset + b * rows.batch + h * rows.head + i * rows.row, angle, size, (d, value) => write(to + d, value));
+          turn(rows.offset + b * rows.batch + h * rows.head + i * rows.row, angle, size, (d, value) =>
+            write(to + d, value),
+          );
         }
       }
   };
@@ -207,8 +215,18 @@ const groupQueryAttention: Kernel = ({ inputs, outputs, attrs }) => {
     for (let i = 0; i < batches * kvHeads * capacity * size; i++) zero(i, 0);
     for (let b = 0; b < batches; b++) {
       const length = pastOf(b);
-      const at = (rows: HeadRows, count: number): HeadRows => ({ ...rows, offset: rows.offset + b * rows.batch, length: count });
-      copyRows([...(past ? [at(headRows(past, kvHeads), length)] : []), at(fresh, positions)], size, 1, kvHeads, at(cache, capacity));
+      const at = (rows: HeadRows, count: number): HeadRows => ({
+        ...rows,
+        offset: rows.offset + b * rows.batch,
+        length: count,
+      });
+      copyRows(
+        [...(past ? [at(headRows(past, kvHeads), length)] : []), at(fresh, positions)],
+        size,
+        1,
+        kvHeads,
+        at(cache, capacity),
+      );
     }
     return cache;
   };
@@ -217,7 +235,10 @@ const groupQueryAttention: Kernel = ({ inputs, outputs, attrs }) => {
   let turned = query;
   if (rotatedQuery) {
     rotate(newKeys, kvHeads, keys, pastOf);
-    turned = headRows({ dtype: rotatedQuery.dtype, shape: [batches, positions, heads * size], data: rotatedQuery.data }, heads);
+    turned = headRows(
+      { dtype: rotatedQuery.dtype, shape: [batches, positions, heads * size], data: rotatedQuery.data },
+      heads,
+    );
     rotate(query, heads, turned, () => 0);
   }
   const window = num(attrs, "window");
@@ -239,7 +260,8 @@ const groupQueryAttention: Kernel = ({ inputs, outputs, attrs }) => {
       bias(place, row) {
         addBias?.(place, row);
         const position = pastOf(place.batch) + place.query;
-        for (let j = 0; j < row.length; j++) if (j > position || (window > 0 && j <= position - window)) row[j] = -Infinity;
+        for (let j = 0; j < row.length; j++)
+          if (j > position || (window > 0 && j <= position - window)) row[j] = -Infinity;
       },
       ...(readSink && { sink: readSink }),
     },

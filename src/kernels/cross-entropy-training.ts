@@ -13,7 +13,13 @@ interface Labels {
 }
 
 /** Reads labels and their weights; a label outside the classes that is not the ignored one is bad data. */
-function labelsOf({ attrs }: KernelCall, labels: Tensor, weights: Tensor | null | undefined, ignored: Tensor | null | undefined, classes: number): Labels {
+function labelsOf(
+  { attrs }: KernelCall,
+  labels: Tensor,
+  weights: Tensor | null | undefined,
+  ignored: Tensor | null | undefined,
+  classes: number,
+): Labels {
   const read = bigReader(labels);
   const readWeight = weights ? reader(weights) : undefined;
   const given = attrs.get("ignoreIndex");
@@ -24,7 +30,8 @@ function labelsOf({ attrs }: KernelCall, labels: Tensor, weights: Tensor | null 
     weight(i) {
       const label = at(i);
       if (label === skip) return 0;
-      if (label < 0 || label >= classes) throw badData("SoftmaxCrossEntropyLoss", `label ${label} is outside the ${classes} classes`);
+      if (label < 0 || label >= classes)
+        throw badData("SoftmaxCrossEntropyLoss", `label ${label} is outside the ${classes} classes`);
       return readWeight?.(label) ?? 1;
     },
   };

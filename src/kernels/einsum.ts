@@ -72,6 +72,8 @@ const laneLabel = (own: readonly number[], other: readonly number[], outputRank:
   return undefined;
 };
 
+const strideAt = (own: readonly number[], label: number | undefined): number => (label === undefined ? 0 : own[label]!);
+
 function sumAsProducts(
   inputs: readonly Tensor[],
   y: Tensor,
@@ -83,15 +85,14 @@ function sumAsProducts(
   const column = laneLabel(b, a, outputRank);
   const yStrides = stridesOf(y.shape);
   const size = (label: number | undefined): number => (label === undefined ? 1 : sizes[label]!);
-  const stride = (own: readonly number[], label: number | undefined): number => (label === undefined ? 0 : own[label]!);
   const write = writer(y);
   // The labels left over are a loop of products.
   const loops = sizes.slice(0, outputRank).map((dim, label) => (label === row || label === column ? 1 : dim));
   forEachIndex(loops, [a.slice(0, outputRank), b.slice(0, outputRank), yStrides], (_, [p = 0, q = 0, to = 0]) => {
-    const left = { tensor: inputs[0]!, offset: p, laneStride: stride(a, row), depthStride: a[outputRank]! };
-    const right = { tensor: inputs[1]!, offset: q, laneStride: stride(b, column), depthStride: b[outputRank]! };
+    const left = { tensor: inputs[0]!, offset: p, laneStride: strideAt(a, row), depthStride: a[outputRank]! };
+    const right = { tensor: inputs[1]!, offset: q, laneStride: strideAt(b, column), depthStride: b[outputRank]! };
     const number = (i: number, j: number, sum: number): void =>
-      write(to + i * stride(yStrides, row) + j * stride(yStrides, column), sum);
+      write(to + i * strideAt(yStrides, row) + j * strideAt(yStrides, column), sum);
     matrixProduct(size(row), size(column), sizes[outputRank]!, left, right, { number }, scratch);
   });
 }

@@ -13,14 +13,21 @@ const softmaxGradient: Kernel = ({ inputs, outputs, attrs }) => {
       const at = (k: number): number => (o * size + k) * inner + i;
       let sum = 0;
       for (let k = 0; k < size; k++) sum += readDy(at(k)) * (isLog ? 1 : readY(at(k)));
-      for (let k = 0; k < size; k++) write(at(k), isLog ? readDy(at(k)) - Math.exp(readY(at(k))) * sum : readY(at(k)) * (readDy(at(k)) - sum));
+      for (let k = 0; k < size; k++)
+        write(at(k), isLog ? readDy(at(k)) - Math.exp(readY(at(k))) * sum : readY(at(k)) * (readDy(at(k)) - sum));
     }
 };
 
 /** Operands dY, X, scale, mean, inverse standard deviation; results dX, d scale, d bias. Scratch: two rows. */
 const layerNormGradient: Kernel = ({ inputs, outputs, attrs }) => {
   const [dy, x, scale, means, deviations] = inputs;
-  const [readDy, readX, readScale, readMean, readDeviation] = [reader(dy!), reader(x!), reader(scale!), reader(means!), reader(deviations!)];
+  const [readDy, readX, readScale, readMean, readDeviation] = [
+    reader(dy!),
+    reader(x!),
+    reader(scale!),
+    reader(means!),
+    reader(deviations!),
+  ];
   const [dx, dScale, dBias] = outputs;
   const size = Number(attrs.get("size"));
   const rows = size === 0 ? 0 : sizeOf(x!.shape) / size;
@@ -45,7 +52,10 @@ const layerNormGradient: Kernel = ({ inputs, outputs, attrs }) => {
       write?.(r * size + i, deviation * (readDy(r * size + i) * readScale(i) - (sum + normal * product) / size));
     }
   }
-  for (const [tensor, base] of [[dScale, 0], [dBias, size]] as const) {
+  for (const [tensor, base] of [
+    [dScale, 0],
+    [dBias, size],
+  ] as const) {
     if (!tensor) continue;
     const put = writer(tensor);
     for (let i = 0; i < size; i++) put(i, sums[base + i]!);
@@ -88,7 +98,9 @@ const concatTraining: Kernel = ({ inputs, outputs, attrs }) => {
     const run = shape[axis]! * inner;
     const count = run === 0 ? 0 : data.length / run;
     // Storage is moved as it is: every operand has the result's dtype.
-    if (y) for (let o = 0; o < count; o++) (y.data as Uint8Array).set((data as Uint8Array).subarray(o * run, (o + 1) * run), o * width + at);
+    if (y)
+      for (let o = 0; o < count; o++)
+        (y.data as Uint8Array).set((data as Uint8Array).subarray(o * run, (o + 1) * run), o * width + at);
     at += run;
   }
   if (lengths) tensors.forEach(({ shape }, i) => writer(lengths)(i, shape[axis]!));

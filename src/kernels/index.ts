@@ -9,11 +9,13 @@ import { crossEntropyTrainingKernels } from "./cross-entropy-training.ts";
 import { dropoutKernels } from "./dropout.ts";
 import { einsumKernels } from "./einsum.ts";
 import { fusedElementwiseKernels } from "./fused-elementwise.ts";
+import { generateKernels } from "./generate.ts";
 import { gradientKernels } from "./gradients.ts";
 import { linearAttentionKernels } from "./linear-attention.ts";
 import { logicalKernels } from "./logical.ts";
 import { matMulNBitsKernels } from "./matmul-nbits.ts";
 import { matmulKernels } from "./matmul.ts";
+import { movementKernels } from "./movement.ts";
 import { qLinearKernels } from "./qlinear.ts";
 import { quantizeKernels } from "./quantize.ts";
 import { rnnKernels } from "./rnn.ts";
@@ -24,7 +26,7 @@ import { unaryKernels } from "./unary.ts";
 import { variadicKernels } from "./variadic.ts";
 import type { Kernel, KernelTable } from "./types.ts";
 
-const TABLES: readonly KernelTable[] = [activationKernels, attentionKernels, binaryKernels, castKernels, clipKernels, contribAttentionKernels, crossEntropyTrainingKernels, dropoutKernels, einsumKernels, fusedElementwiseKernels, gradientKernels, linearAttentionKernels, logicalKernels, matMulNBitsKernels, matmulKernels, qLinearKernels, quantizeKernels, rnnKernels, rotaryEmbeddingKernels, signalKernels, trainingKernels, unaryKernels, variadicKernels];
+const TABLES: readonly KernelTable[] = [activationKernels, attentionKernels, binaryKernels, castKernels, clipKernels, contribAttentionKernels, crossEntropyTrainingKernels, dropoutKernels, einsumKernels, fusedElementwiseKernels, generateKernels, gradientKernels, linearAttentionKernels, logicalKernels, matMulNBitsKernels, matmulKernels, movementKernels, qLinearKernels, quantizeKernels, rnnKernels, rotaryEmbeddingKernels, signalKernels, trainingKernels, unaryKernels, variadicKernels];
 
 const KERNELS = new Map<string, Kernel>(TABLES.flatMap((table) => Object.entries(table)));
 

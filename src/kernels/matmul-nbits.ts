@@ -7,12 +7,18 @@ import { rowDot } from "./rows.ts";
 import type { Kernel, KernelTable, Tensor } from "./types.ts";
 
 /** Zero points by (column, block): packed like the weights, one float each, or the middle of the range. */
-function zeroPoints(tensor: Tensor | null | undefined, columns: number, blocks: number, bits: number): (column: number, block: number) => number {
+function zeroPoints(
+  tensor: Tensor | null | undefined,
+  columns: number,
+  blocks: number,
+  bits: number,
+): (column: number, block: number) => number {
   if (!tensor) return () => 2 ** (bits - 1);
   const read = reader(tensor);
   if (tensor.dtype !== "uint8") return (column, block) => read(column * blocks + block);
   const rowBytes = columns === 0 ? 0 : sizeOf(tensor.shape) / columns;
-  return (column, block) => (read(column * rowBytes + Math.floor((block * bits) / 8)) >> ((block * bits) % 8)) & (2 ** bits - 1);
+  return (column, block) =>
+    (read(column * rowBytes + Math.floor((block * bits) / 8)) >> ((block * bits) % 8)) & (2 ** bits - 1);
 }
 
 /** Operands: A (..., depth), B (columns, blocks, bytes), scales, zero points, g_idx (absent), bias. */

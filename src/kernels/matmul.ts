@@ -116,13 +116,15 @@ const gemm: Kernel = ({ inputs, outputs, attrs }) => {
   matrixProduct(rows, columns, depth, left, right, { number }, scratchOf(outputs));
 };
 
+/** The shape with its last two dims swapped where asked; one dim stays as it is. */
+const swapped = (shape: readonly number[], trans: boolean): readonly number[] =>
+  trans && shape.length > 1 ? [...shape.slice(0, -2), shape.at(-1)!, shape.at(-2)!] : shape;
+
 /** alpha * A' B' with batch dims, the last two dims swapped where asked. */
 const fusedMatMul: Kernel = ({ inputs, outputs, attrs }) => {
   const [a, b] = inputs as readonly Tensor[];
   const y = outputs[0]!;
   const alpha = Number(attrs.get("alpha"));
-  const swapped = (shape: readonly number[], trans: boolean): readonly number[] =>
-    trans && shape.length > 1 ? [...shape.slice(0, -2), shape.at(-1)!, shape.at(-2)!] : shape;
   const transA = attrs.get("transA") === 1 && a!.shape.length > 1;
   const transB = attrs.get("transB") === 1 && b!.shape.length > 1;
   const { rows, columns, depth, batch, leftStrides, rightStrides } = batchedShapes(

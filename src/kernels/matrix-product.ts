@@ -159,6 +159,35 @@ function blockedProduct(
   }
 }
 
+/**
+ * One row times a float32 matrix, as in the decoding of one token: every element of the matrix is
+ * used once, so that packing it would cost more than the product.
+ */
+function rowProduct(
+  row: number,
+  columns: number,
+  depth: number,
+  left: MatrixView,
+  right: MatrixView,
+  matrix: Float32Array,
+  sink: ProductSink,
+  scratch: Float64Array,
+): void {
+  const read = reader(left.tensor);
+  const first = left.offset + row * left.laneStride;
+  const width = Math.min(columns, scratch.length);
+  for (let j0 = 0; j0 < columns; j0 += width) {
+    const count = Math.min(width, columns - j0);
+    scratch.fill(0, 0, count);
+    for (let k = 0; k < depth; k++) {
+      const x = read(first + k * left.depthStride);
+      const from = right.offset + k * right.depthStride + j0;
+      for (let j = 0; j < count; j++) scratch[j] = scratch[j]! + x * matrix[from + j]!;
+    }
+    for (let j = 0; j < count; j++) sink.number(row, j0 + j, scratch[j]!);
+  }
+}
+
 function int32Product(
   rows: number,
   columns: number,
@@ -212,8 +241,17 @@ export function matrixProduct(
   scratch: Float64Array,
 ): void {
   const { dtype } = left.tensor;
+  const { data } = right.tensor;
   const isInteger = DTYPES[dtype].class === "int" || DTYPES[dtype].class === "uint";
   if (is64(dtype) && sink.big !== undefined) int64Product(rows, columns, depth, left, right, sink.big);
   else if (isInteger && DTYPES[dtype].bits === 32) int32Product(rows, columns, depth, left, right, sink);
+  else if (
+    rows < TILE &&
+    data instanceof Float32Array &&
+    right.laneStride === 1 &&
+    right.zeroPoint === undefined &&
+    left.zeroPoint === undefined
+  )
+    for (let row = 0; row < rows; row++) rowProduct(row, columns, depth, left, right, data, sink, scratch);
   else blockedProduct(rows, columns, depth, left, right, sink, scratch);
 }

@@ -93,13 +93,15 @@ const cosineWindow =
     }
   };
 
+/** Pitch in mel, by the formula of O'Shaughnessy. */
+const mel = (hertz: number): number => 2595 * Math.log10(1 + hertz / 700);
+
 /** Operands: sample rate, lower and upper edge in Hz. Result (bins of the spectrogram, mel bands). */
 const melWeightMatrix: Kernel = ({ inputs, outputs, attrs }) => {
   const [sampleRate, lower, upper] = inputs.map((tensor) => reader(tensor!)(0)) as [number, number, number];
   const y = outputs[0]!;
   const [bins, bands] = y.shape as [number, number];
   const length = Number(attrs.get("length"));
-  const mel = (hertz: number): number => 2595 * Math.log10(1 + hertz / 700);
   const [low, high] = [mel(lower), mel(upper)];
   const stepSize = (high - low) / (bands + 2);
   /** Spectrogram bin of band edge `i`. */

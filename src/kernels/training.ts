@@ -21,7 +21,9 @@ const optimizer =
     const count = (inputs.length - 2) / groups;
     for (let i = 0; i < count; i++) {
       const reads = Array.from({ length: groups }, (_, g) => reader(inputs[2 + g * count + i]!));
-      const writes = Array.from({ length: groups - 1 }, (_, g) => outputs[g * count + i]).map((tensor) => (tensor ? writer(tensor) : undefined));
+      const writes = Array.from({ length: groups - 1 }, (_, g) => outputs[g * count + i]).map((tensor) =>
+        tensor ? writer(tensor) : undefined,
+      );
       const old = new Array<number>(groups).fill(0);
       for (let e = 0; e < sizeOf(inputs[2 + i]!.shape); e++) {
         for (let g = 0; g < groups; g++) old[g] = reads[g]!(e);
@@ -33,7 +35,11 @@ const optimizer =
 const number = (attrs: Attrs, name: string): number => Number(attrs.get(name));
 
 const adagrad = (attrs: Attrs): Update => {
-  const [decay, epsilon, norm] = [number(attrs, "decayFactor"), number(attrs, "epsilon"), number(attrs, "normCoefficient")];
+  const [decay, epsilon, norm] = [
+    number(attrs, "decayFactor"),
+    number(attrs, "epsilon"),
+    number(attrs, "normCoefficient"),
+  ];
   return (rate, step, [x, g, h]) => {
     const gradient = norm * x! + g!;
     const squares = h! + gradient * gradient;

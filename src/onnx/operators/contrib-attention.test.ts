@@ -13,7 +13,16 @@ interface Titled extends OperatorCase {
   readonly title: string;
 }
 
-const attention = (title: string, rest: { mask?: Tensor; past?: number; scoreBias?: Tensor; ints?: OperatorCase["ints"]; floats?: OperatorCase["floats"] }): Titled => ({
+const attention = (
+  title: string,
+  rest: {
+    mask?: Tensor;
+    past?: number;
+    scoreBias?: Tensor;
+    ints?: OperatorCase["ints"];
+    floats?: OperatorCase["floats"];
+  },
+): Titled => ({
   title,
   op: "Attention",
   domain,
@@ -44,7 +53,22 @@ const query = f32([batch, length, hidden], 1);
 const key = f32([batch, kvLength, hidden], 2);
 const value = f32([batch, kvLength, heads * 3], 3);
 
-const group = (title: string, { past = 0, fresh = 1, ...rest }: { past?: number; fresh?: number; rotary?: boolean; ints?: OperatorCase["ints"]; floats?: OperatorCase["floats"]; packed?: boolean; lengths?: readonly number[] }): Titled => {
+const group = (
+  title: string,
+  {
+    past = 0,
+    fresh = 1,
+    ...rest
+  }: {
+    past?: number;
+    fresh?: number;
+    rotary?: boolean;
+    ints?: OperatorCase["ints"];
+    floats?: OperatorCase["floats"];
+    packed?: boolean;
+    lengths?: readonly number[];
+  },
+): Titled => {
   const [queryHeads, kvHeads, headSize] = [4, 2, 16];
   const total = past + fresh;
   return {
@@ -73,24 +97,72 @@ const cases: readonly Titled[] = [
   attention("Attention with lengths", { mask: i32([batch], [2, 3]) }),
   attention("Attention with ends and starts", { mask: i32([2 * batch], [3, 2, 1, 0]) }),
   attention("Attention with a row mask", { mask: i32([batch, length], [1, 0, 1, 0, 0, 1]) }),
-  attention("Attention with a full mask", { mask: i32([batch, length, length], [1, 0, 1, 1, 1, 0, 0, 0, 1, 1, 1, 1, 0, 1, 0, 1, 0, 0]) }),
-  attention("Attention causal with a row mask", { mask: i32([batch, length], [1, 0, 1, 1, 1, 0]), ints: { unidirectional: 1 } }),
+  attention("Attention with a full mask", {
+    mask: i32([batch, length, length], [1, 0, 1, 1, 1, 0, 0, 0, 1, 1, 1, 1, 0, 1, 0, 1, 0, 0]),
+  }),
+  attention("Attention causal with a row mask", {
+    mask: i32([batch, length], [1, 0, 1, 1, 1, 0]),
+    ints: { unidirectional: 1 },
+  }),
   attention("Attention with a past", { past: 2 }),
-  attention("Attention causal with a past and a mask", { past: 2, mask: i32([batch, length + 2], [1, 1, 0, 1, 1, 0, 1, 1, 1, 1]), ints: { unidirectional: 1 } }),
+  attention("Attention causal with a past and a mask", {
+    past: 2,
+    mask: i32([batch, length + 2], [1, 1, 0, 1, 1, 0, 1, 1, 1, 1]),
+    ints: { unidirectional: 1 },
+  }),
   attention("Attention with a score bias", { scoreBias: f32([batch, heads, length, length], 9) }),
-  attention("Attention with a scale and a weak filter", { mask: i32([batch, length], [1, 0, 1, 0, 0, 1]), floats: { scale: 0.7, mask_filter_value: -2 } }),
+  attention("Attention with a scale and a weak filter", {
+    mask: i32([batch, length], [1, 0, 1, 0, 0, 1]),
+    floats: { scale: 0.7, mask_filter_value: -2 },
+  }),
   multiHead("MultiHeadAttention cross", {}, [query, key, value]),
-  multiHead("MultiHeadAttention with bias and lengths", {}, [query, key, f32([batch, kvLength, hidden], 3), f32([3 * hidden], 4), i32([batch], [4, 5])]),
-  multiHead("MultiHeadAttention with a row mask", {}, [query, key, value, null, i32([batch, kvLength], [1, 1, 0, 1, 0, 0, 0, 1, 1, 1])]),
-  multiHead("MultiHeadAttention with a shared score bias", {}, [query, key, value, null, null, f32([1, heads, length, kvLength], 8)]),
-  multiHead("MultiHeadAttention of a cross cache", {}, [query, f32([batch, heads, kvLength, size], 2), f32([batch, heads, kvLength, size], 3)]),
+  multiHead("MultiHeadAttention with bias and lengths", {}, [
+    query,
+    key,
+    f32([batch, kvLength, hidden], 3),
+    f32([3 * hidden], 4),
+    i32([batch], [4, 5]),
+  ]),
+  multiHead("MultiHeadAttention with a row mask", {}, [
+    query,
+    key,
+    value,
+    null,
+    i32([batch, kvLength], [1, 1, 0, 1, 0, 0, 0, 1, 1, 1]),
+  ]),
+  multiHead("MultiHeadAttention with a shared score bias", {}, [
+    query,
+    key,
+    value,
+    null,
+    null,
+    f32([1, heads, length, kvLength], 8),
+  ]),
+  multiHead("MultiHeadAttention of a cross cache", {}, [
+    query,
+    f32([batch, heads, kvLength, size], 2),
+    f32([batch, heads, kvLength, size], 3),
+  ]),
   multiHead(
     "MultiHeadAttention with a past",
     {},
-    [query, f32([batch, length, hidden], 2), f32([batch, length, hidden], 3), f32([3 * hidden], 4), null, null, f32([batch, heads, 2, size], 5), f32([batch, heads, 2, size], 6)],
+    [
+      query,
+      f32([batch, length, hidden], 2),
+      f32([batch, length, hidden], 3),
+      f32([3 * hidden], 4),
+      null,
+      null,
+      f32([batch, heads, 2, size], 5),
+      f32([batch, heads, 2, size], 6),
+    ],
     3,
   ),
-  multiHead("MultiHeadAttention causal", { ints: { unidirectional: 1 } }, [query, f32([batch, length, hidden], 2), f32([batch, length, hidden], 3)]),
+  multiHead("MultiHeadAttention causal", { ints: { unidirectional: 1 } }, [
+    query,
+    f32([batch, length, hidden], 2),
+    f32([batch, length, hidden], 3),
+  ]),
   group("GroupQueryAttention first prompt", { fresh: 4 }),
   group("GroupQueryAttention decode", { past: 5 }),
   group("GroupQueryAttention decode of ragged rows", { past: 5, lengths: [3, 5] }),
@@ -101,9 +173,39 @@ const cases: readonly Titled[] = [
   group("GroupQueryAttention window in a prompt", { fresh: 6, ints: { local_window_size: 2 } }),
   group("GroupQueryAttention softcap and scale", { past: 3, floats: { softcap: 2, scale: 0.9 } }),
   group("GroupQueryAttention smooth softmax", { past: 3, ints: { smooth_softmax: 1 } }),
-  { title: "RotaryEmbedding of packed heads", op: "RotaryEmbedding", domain, inputs: [f32([batch, length, hidden], 1), tensorOf("int64", [batch, length], [0, 1, 2, 4, 5, 7]), f32([8, size / 2], 2), f32([8, size / 2], 3)], outputs: ["float32"] },
-  { title: "RotaryEmbedding from an offset", op: "RotaryEmbedding", domain, ints: { interleaved: 1 }, inputs: [f32([batch, heads, length, size], 1), tensorOf("int64", [1], [2]), f32([8, size / 2], 2), f32([8, size / 2], 3)], outputs: ["float32"] },
-  { title: "RotaryEmbedding of a part", op: "RotaryEmbedding", domain, ints: { rotary_embedding_dim: 2, num_heads: heads }, inputs: [f32([batch, length, hidden], 1), tensorOf("int64", [1], [0]), f32([8, 1], 2), f32([8, 1], 3)], outputs: ["float32"] },
+  {
+    title: "RotaryEmbedding of packed heads",
+    op: "RotaryEmbedding",
+    domain,
+    inputs: [
+      f32([batch, length, hidden], 1),
+      tensorOf("int64", [batch, length], [0, 1, 2, 4, 5, 7]),
+      f32([8, size / 2], 2),
+      f32([8, size / 2], 3),
+    ],
+    outputs: ["float32"],
+  },
+  {
+    title: "RotaryEmbedding from an offset",
+    op: "RotaryEmbedding",
+    domain,
+    ints: { interleaved: 1 },
+    inputs: [
+      f32([batch, heads, length, size], 1),
+      tensorOf("int64", [1], [2]),
+      f32([8, size / 2], 2),
+      f32([8, size / 2], 3),
+    ],
+    outputs: ["float32"],
+  },
+  {
+    title: "RotaryEmbedding of a part",
+    op: "RotaryEmbedding",
+    domain,
+    ints: { rotary_embedding_dim: 2, num_heads: heads },
+    inputs: [f32([batch, length, hidden], 1), tensorOf("int64", [1], [0]), f32([8, 1], 2), f32([8, 1], 3)],
+    outputs: ["float32"],
+  },
 ];
 
 describe("attention of com.microsoft agrees with ONNX Runtime", () => {
@@ -119,7 +221,8 @@ function pack(parts: readonly Tensor[]): Tensor {
   for (let b = 0; b < batch; b++)
     for (let i = 0; i < rows; i++)
       for (let h = 0; h < heads; h++)
-        for (const part of parts) for (let d = 0; d < size; d++) values.push(Number(part.data[(b * rows + i) * hidden + h * size + d]));
+        for (const part of parts)
+          for (let d = 0; d < size; d++) values.push(Number(part.data[(b * rows + i) * hidden + h * size + d]));
   return tensorOf("float32", [batch, rows, heads, parts.length, size], values);
 }
 

@@ -10,14 +10,16 @@ const show = (shape: readonly number[]): string => `[${shape.join(",")}]`;
 
 function floatOperand(n: OpContext, i: number, rank: number, what: string): readonly number[] {
   const { dtype, shape } = n.input(i);
-  if (DTYPES[dtype].class !== "float" || DTYPES[dtype].bits < 16) return n.invalid(`${what} must be a float tensor, got ${dtype}`);
+  if (DTYPES[dtype].class !== "float" || DTYPES[dtype].bits < 16)
+    return n.invalid(`${what} must be a float tensor, got ${dtype}`);
   return shape.length === rank ? shape : n.invalid(`${what} must have ${rank} dims, got ${show(shape)}`);
 }
 
 function expectShape(n: OpContext, i: number, what: string, ...expected: readonly (readonly number[])[]): void {
   if (!n.hasInput(i)) return;
   const own = show(n.input(i).shape);
-  if (!expected.some((shape) => show(shape) === own)) n.invalid(`${what} must be ${expected.map(show).join(" or ")}, got ${own}`);
+  if (!expected.some((shape) => show(shape) === own))
+    n.invalid(`${what} must be ${expected.map(show).join(" or ")}, got ${own}`);
 }
 
 function refuse(n: OpContext, names: readonly string[]): void {
@@ -40,7 +42,8 @@ function checkPaddingMask(n: OpContext, i: number, batch: number, queries: numbe
   if (dtype !== "int32") n.invalid(`the mask must be int32, got ${dtype}`);
   const forms = [[batch], [2 * batch], [batch, keys], [batch, queries, keys]];
   if (forms.some((form) => show(form) === show(shape))) return;
-  if (shape.length === 4 || shape.length === 2 || (shape.length === 1 && shape[0] === 3 * batch + 2)) n.unsupported(`a mask of ${show(shape)} has no kernel`);
+  if (shape.length === 4 || shape.length === 2 || (shape.length === 1 && shape[0] === 3 * batch + 2))
+    n.unsupported(`a mask of ${show(shape)} has no kernel`);
   else n.invalid(`a mask of ${show(shape)} does not fit ${batch} rows of ${queries} queries and ${keys} keys`);
 }
 
@@ -58,7 +61,13 @@ function attention(n: OpContext): Meaning {
   const columns = weights[1]!;
   const hidden = n.ints("qkv_hidden_sizes") ?? [columns / 3, columns / 3, columns / 3];
   const [q, k, v] = hidden as [number, number, number];
-  if (weights[0] !== width || hidden.length !== 3 || q + k + v !== columns || q !== k || ![q, v].every((size) => Number.isInteger(size / heads)))
+  if (
+    weights[0] !== width ||
+    hidden.length !== 3 ||
+    q + k + v !== columns ||
+    q !== k ||
+    ![q, v].every((size) => Number.isInteger(size / heads))
+  )
     return n.invalid(`weights ${show(weights)} do not project ${width} to query, key and value of ${heads} heads`);
   const [size, valueSize] = [q / heads, v / heads];
   expectShape(n, 2, "bias", [columns]);
@@ -71,7 +80,8 @@ function attention(n: OpContext): Meaning {
   const scores = [batch, heads, length, total];
   checkPaddingMask(n, 3, batch, length, total);
   checkScoreBias(n, 5, scores);
-  if ((n.hasInput(4) || n.hasOutput(1)) && size !== valueSize) return n.unsupported("a state whose keys and values differ in size has no kernel");
+  if ((n.hasInput(4) || n.hasOutput(1)) && size !== valueSize)
+    return n.unsupported("a state whose keys and values differ in size has no kernel");
   return {
     outputs: [
       { dtype, shape: [batch, length, v] },
@@ -79,7 +89,14 @@ function attention(n: OpContext): Meaning {
     ],
     kernel: "ContribAttention",
     reads: [0, 1, 2, 3, 4, 5],
-    attrs: { heads, size, valueSize, scale: scaleOf(n, size), causal: n.int("unidirectional", 0) === 0 ? 0 : 1, maskFilter: n.float("mask_filter_value", -10000) },
+    attrs: {
+      heads,
+      size,
+      valueSize,
+      scale: scaleOf(n, size),
+      causal: n.int("unidirectional", 0) === 0 ? 0 : 1,
+      maskFilter: n.float("mask_filter_value", -10000),
+    },
     flops: 2 * batch * length * width * columns + 2 * elementCount(scores) * (size + valueSize),
     scratch: [
       productScratch(batch * length, columns, width),
@@ -143,7 +160,14 @@ function multiHeadAttention(n: OpContext): Meaning {
       { dtype, shape: [batch, heads, total, valueSize] },
     ],
     reads: [0, 1, 2, 3, 4, 5, 6, 7],
-    attrs: { heads, size, valueSize, scale: scaleOf(n, size), causal: n.int("unidirectional", 0) === 0 ? 0 : 1, maskFilter: n.float("mask_filter_value", -10000) },
+    attrs: {
+      heads,
+      size,
+      valueSize,
+      scale: scaleOf(n, size),
+      causal: n.int("unidirectional", 0) === 0 ? 0 : 1,
+      maskFilter: n.float("mask_filter_value", -10000),
+    },
     flops: 2 * elementCount(scores) * (size + valueSize),
     scratch: [attendScratch(size, valueSize, total)],
   };
@@ -160,8 +184,10 @@ function groupQueryAttention(n: OpContext): Meaning {
   if (n.hasInput(2) === isPacked) return n.invalid("key and value go together");
   for (const i of [1, 2]) expectShape(n, i, i === 1 ? "key" : "value", [batch, length, kvHeads * size]);
   refuse(n, ["qk_output", "kv_cache_bit_width"]);
-  for (const name of ["k_quant_type", "v_quant_type"]) if (n.string(name, "NONE") !== "NONE") return n.unsupported(`${name} has no kernel`);
-  if (!n.hasOutput(1) || !n.hasOutput(2)) return n.unsupported("a call without present_key and present_value has no kernel");
+  for (const name of ["k_quant_type", "v_quant_type"])
+    if (n.string(name, "NONE") !== "NONE") return n.unsupported(`${name} has no kernel`);
+  if (!n.hasOutput(1) || !n.hasOutput(2))
+    return n.unsupported("a call without present_key and present_value has no kernel");
   const past = n.hasInput(3) ? (n.input(3).shape[2] ?? 0) : 0;
   for (const i of [3, 4]) expectShape(n, i, "a past", [batch, kvHeads, past, size]);
   if (n.hasInput(3) !== n.hasInput(4)) return n.invalid("past_key and past_value go together");
@@ -195,7 +221,10 @@ function groupQueryAttention(n: OpContext): Meaning {
       firstPrompt: total === length ? 1 : 0,
     },
     flops: 4 * elementCount([batch, heads, length, capacity]) * size,
-    scratch: [attendScratch(size, size, capacity), ...(isRotary ? [{ dtype, shape: [batch, length, heads * size] }] : [])],
+    scratch: [
+      attendScratch(size, size, capacity),
+      ...(isRotary ? [{ dtype, shape: [batch, length, heads * size] }] : []),
+    ],
   };
 }
 
@@ -212,13 +241,19 @@ function rotaryEmbedding(n: OpContext): Meaning {
   const hidden = shape.length === 4 ? shape[1]! * shape[3]! : shape[2]!;
   const heads = shape.length === 4 ? shape[1]! : n.int("num_heads", 0) || hidden / rotated;
   const size = hidden / heads;
-  if (!Number.isInteger(heads) || !Number.isInteger(size) || rotated > size) return n.invalid(`${hidden} does not divide into heads that rotate ${rotated} elements`);
+  if (!Number.isInteger(heads) || !Number.isInteger(size) || rotated > size)
+    return n.invalid(`${hidden} does not divide into heads that rotate ${rotated} elements`);
   const positions = [shape[0]!, shape[shape.length - 2]!];
   expectShape(n, 1, "position_ids", positions, [1], []);
   return {
     outputs: [{ dtype, shape }],
     reads: [0, 2, 3, 1],
-    attrs: { heads, rotated, interleaved: n.int("interleaved", 0) === 0 ? 0 : 1, offsetIds: n.input(1).shape.length === 2 ? 0 : 1 },
+    attrs: {
+      heads,
+      rotated,
+      interleaved: n.int("interleaved", 0) === 0 ? 0 : 1,
+      offsetIds: n.input(1).shape.length === 2 ? 0 : 1,
+    },
     flops: 3 * elementCount(shape),
     inPlace: [0],
   };

@@ -9,11 +9,14 @@ const show = (shape: readonly number[]): string => `[${shape.join(",")}]`;
 
 function floatOperand(n: OpContext, i: number): TensorType {
   const type = n.input(i);
-  return DTYPES[type.dtype].class === "float" && DTYPES[type.dtype].bits >= 16 ? type : n.invalid(`operand ${i} must be a float tensor, got ${type.dtype}`);
+  return DTYPES[type.dtype].class === "float" && DTYPES[type.dtype].bits >= 16
+    ? type
+    : n.invalid(`operand ${i} must be a float tensor, got ${type.dtype}`);
 }
 
 function expectShape(n: OpContext, i: number, shape: readonly number[]): void {
-  if (n.hasInput(i) && show(n.input(i).shape) !== show(shape)) n.invalid(`operand ${i} must be ${show(shape)}, got ${show(n.input(i).shape)}`);
+  if (n.hasInput(i) && show(n.input(i).shape) !== show(shape))
+    n.invalid(`operand ${i} must be ${show(shape)}, got ${show(n.input(i).shape)}`);
 }
 
 /** Softmax of opset 13 works along one axis; before, along all dims from the axis on. */
@@ -26,7 +29,12 @@ const softmaxGradient =
     const outer = elementCount(shape.slice(0, axis));
     const size = flattens ? elementCount(shape.slice(axis)) : (shape[axis] ?? 1);
     const inner = flattens ? 1 : elementCount(shape.slice(axis + 1));
-    return { outputs: [{ dtype, shape }], kernel: "SoftmaxGrad", attrs: { outer, size, inner, log }, flops: 4 * elementCount(shape) };
+    return {
+      outputs: [{ dtype, shape }],
+      kernel: "SoftmaxGrad",
+      attrs: { outer, size, inner, log },
+      flops: 4 * elementCount(shape),
+    };
   };
 
 function layerNormGradient(n: OpContext): Meaning {
@@ -36,8 +44,11 @@ function layerNormGradient(n: OpContext): Meaning {
   const axis = n.axis(n.int("axis", -1), x.shape.length);
   const size = elementCount(x.shape.slice(axis));
   const rows = elementCount(x.shape.slice(0, axis));
-  if (elementCount(scale.shape) !== size) return n.invalid(`scale ${show(scale.shape)} does not fit X ${show(x.shape)} from dim ${axis} on`);
-  for (const i of [3, 4]) if (elementCount(floatOperand(n, i).shape) !== rows) return n.invalid(`operand ${i} must have ${rows} elements, got ${show(n.input(i).shape)}`);
+  if (elementCount(scale.shape) !== size)
+    return n.invalid(`scale ${show(scale.shape)} does not fit X ${show(x.shape)} from dim ${axis} on`);
+  for (const i of [3, 4])
+    if (elementCount(floatOperand(n, i).shape) !== rows)
+      return n.invalid(`operand ${i} must have ${rows} elements, got ${show(n.input(i).shape)}`);
   return {
     outputs: [x, scale, scale],
     attrs: { size },
@@ -52,12 +63,15 @@ function sliceGradient(n: OpContext): Meaning {
   const shape = n.knownInts(1, "shape");
   if (shape.some((dim) => dim < 0)) return n.invalid(`shape ${show(shape)} has a negative dim`);
   const given = { starts: n.knownInts(2, "starts"), ends: n.knownInts(3, "ends") };
-  const axes = (n.hasInput(4) ? n.knownInts(4, "axes") : given.starts.map((_, i) => i)).map((axis) => n.axis(axis, shape.length));
+  const axes = (n.hasInput(4) ? n.knownInts(4, "axes") : given.starts.map((_, i) => i)).map((axis) =>
+    n.axis(axis, shape.length),
+  );
   const steps = shape.map(() => 1);
   const starts = shape.map(() => 0);
   const taken = [...shape];
   const givenSteps = n.hasInput(5) ? n.knownInts(5, "steps") : axes.map(() => 1);
-  if ([given.ends, axes, givenSteps].some((list) => list.length !== given.starts.length)) return n.invalid("starts, ends, axes and steps differ in length");
+  if ([given.ends, axes, givenSteps].some((list) => list.length !== given.starts.length))
+    return n.invalid("starts, ends, axes and steps differ in length");
   axes.forEach((axis, i) => {
     const [dim, step] = [shape[axis]!, givenSteps[i]!];
     if (step === 0) n.invalid("a step is 0");
@@ -77,22 +91,36 @@ function sliceGradient(n: OpContext): Meaning {
 
 function inPlaceAccumulator(n: OpContext): Meaning {
   const buffer = floatOperand(n, 0);
-  expectShape(n, 1, floatOperand(n, 0).shape);
-  return { outputs: [{ dtype: "bool", shape: [1] }, buffer], reads: [0, 1, 2], flops: elementCount(buffer.shape) };
+  expectShape(n, 1, buffer.shape);
+  return {
+    outputs: [{ dtype: "bool", shape: [1] }, buffer],
+    // Without the second result the operand itself is meant to change, which no kernel may do.
+    kernel: n.hasOutput(1) ? "InPlaceAccumulatorV2" : "opaque",
+    reads: [0, 1, 2],
+    flops: elementCount(buffer.shape),
+  };
 }
 
 function concatTraining(n: OpContext): Meaning {
   const first = n.input(0);
   const axis = n.axis(n.requiredInt("axis"), first.shape.length);
-  if (DTYPES[first.dtype].bits < 8 || ["complex", "string"].includes(DTYPES[first.dtype].class)) return n.unsupported(`${first.dtype} has no kernel`);
+  if (DTYPES[first.dtype].bits < 8 || ["complex", "string"].includes(DTYPES[first.dtype].class))
+    return n.unsupported(`${first.dtype} has no kernel`);
   const lengths = n.inputs.map((_, i) => {
     const { dtype, shape } = n.input(i);
-    if (dtype !== first.dtype || show(shape.with(axis, 0)) !== show(first.shape.with(axis, 0))) return n.invalid(`operand ${i} is ${dtype}${show(shape)}, operand 0 is ${first.dtype}${show(first.shape)}`);
+    if (dtype !== first.dtype || show(shape.with(axis, 0)) !== show(first.shape.with(axis, 0)))
+      return n.invalid(`operand ${i} is ${dtype}${show(shape)}, operand 0 is ${first.dtype}${show(first.shape)}`);
     return shape[axis]!;
   });
   return {
     outputs: [
-      { dtype: first.dtype, shape: first.shape.with(axis, lengths.reduce((sum, length) => sum + length, 0)) },
+      {
+        dtype: first.dtype,
+        shape: first.shape.with(
+          axis,
+          lengths.reduce((sum, length) => sum + length, 0),
+        ),
+      },
       { dtype: "int64", shape: [lengths.length] },
     ],
     attrs: { axis, inner: elementCount(first.shape.slice(axis + 1)) },
@@ -102,14 +130,18 @@ function concatTraining(n: OpContext): Meaning {
 
 function reductionOf(n: OpContext): string {
   const reduction = n.string("reduction", "mean");
-  return ["mean", "sum", "none"].includes(reduction) ? reduction : n.invalid(`reduction '${reduction}' is not mean, sum or none`);
+  return ["mean", "sum", "none"].includes(reduction)
+    ? reduction
+    : n.invalid(`reduction '${reduction}' is not mean, sum or none`);
 }
 
 /** Attribute `output_type`, or the type that the operand has. */
 function resultType(n: OpContext, fallback: DType): DType {
   const code = n.int("output_type", 0);
   const dtype = code === 0 ? fallback : dtypeFromOnnx(code);
-  return dtype !== undefined && DTYPES[dtype].class === "float" ? dtype : n.invalid(`output_type ${code} is no float type`);
+  return dtype !== undefined && DTYPES[dtype].class === "float"
+    ? dtype
+    : n.invalid(`output_type ${code} is no float type`);
 }
 
 /** Scores or log probabilities (batch, class, ...) with labels (batch, ...) and weights a class. */
@@ -117,7 +149,8 @@ function checkLabels(n: OpContext, scores: TensorType, labels: number, weights: 
   if (scores.shape.length < 2) return n.invalid(`scores must be (batch, class, ...), got ${show(scores.shape)}`);
   const places = scores.shape.toSpliced(1, 1);
   expectShape(n, labels, places);
-  if (!["int32", "int64"].includes(n.input(labels).dtype)) return n.invalid(`labels must be int32 or int64, got ${n.input(labels).dtype}`);
+  if (!["int32", "int64"].includes(n.input(labels).dtype))
+    return n.invalid(`labels must be int32 or int64, got ${n.input(labels).dtype}`);
   expectShape(n, weights, [scores.shape[1]!]);
   return places;
 }
@@ -141,7 +174,8 @@ function crossEntropyGradient(n: OpContext): Meaning {
   const logs = floatOperand(n, 1);
   const places = checkLabels(n, logs, 2, 3);
   const reduction = reductionOf(n);
-  if (elementCount(floatOperand(n, 0).shape) !== (reduction === "none" ? elementCount(places) : 1)) return n.invalid(`dY ${show(n.input(0).shape)} does not fit reduction '${reduction}'`);
+  if (elementCount(floatOperand(n, 0).shape) !== (reduction === "none" ? elementCount(places) : 1))
+    return n.invalid(`dY ${show(n.input(0).shape)} does not fit reduction '${reduction}'`);
   expectShape(n, 5, logs.shape);
   const ignored = n.intOrUndefined("ignore_index");
   return {
@@ -170,7 +204,8 @@ function broadcastGradientArgs(n: OpContext): Meaning {
 /** Gradients of a convolution: of its operands' shapes. */
 function convGradient(n: OpContext): Meaning {
   const [dy, x, w] = [floatOperand(n, 0), floatOperand(n, 1), floatOperand(n, 2)];
-  if (x.shape.length < 3 || w.shape.length !== x.shape.length || dy.shape.length !== x.shape.length) return n.invalid(`dY ${show(dy.shape)}, X ${show(x.shape)} and W ${show(w.shape)} do not fit`);
+  if (x.shape.length < 3 || w.shape.length !== x.shape.length || dy.shape.length !== x.shape.length)
+    return n.invalid(`dY ${show(dy.shape)}, X ${show(x.shape)} and W ${show(w.shape)} do not fit`);
   // Each product of the forward pass stands in both gradients.
   const flops = 4 * elementCount(dy.shape) * elementCount(w.shape.slice(1));
   return { outputs: [x, w, { dtype: w.dtype, shape: [w.shape[0]!] }], kernel: "opaque", flops };

@@ -11,9 +11,11 @@ import { einsumOperators } from "./einsum.ts";
 import { logicalOperators } from "./logical.ts";
 import { matmulOperators } from "./matmul.ts";
 import { contribProductOperators } from "./matmul.ts";
+import { movementOperators } from "./movement.ts";
 import { quantizeOperators } from "./quantize.ts";
 import { randomOperators } from "./random.ts";
 import { rnnOperators } from "./rnn.ts";
+import { shapeOperators } from "./shape.ts";
 import { signalOperators } from "./signal.ts";
 import { trainingOperators } from "./training.ts";
 import { unaryOperators } from "./unary.ts";
@@ -21,7 +23,7 @@ import { variadicOperators } from "./variadic.ts";
 import type { OperatorRule, OperatorTable } from "./types.ts";
 
 const TABLES: readonly { readonly domain: string; readonly tables: readonly OperatorTable[] }[] = [
-  { domain: "", tables: [activationOperators, attentionOperators, binaryOperators, castOperators, einsumOperators, logicalOperators, matmulOperators, quantizeOperators, randomOperators, rnnOperators, signalOperators, unaryOperators, variadicOperators] },
+  { domain: "", tables: [activationOperators, attentionOperators, binaryOperators, castOperators, einsumOperators, logicalOperators, matmulOperators, movementOperators, quantizeOperators, randomOperators, rnnOperators, shapeOperators, signalOperators, unaryOperators, variadicOperators] },
   { domain: "com.microsoft", tables: [contribAttentionOperators, contribElementwise, contribGradientOperators, contribQuantizedOperators, contribProductOperators] },
   { domain: "ai.onnx.preview.training", tables: [trainingOperators] },
 ];

@@ -1,7 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { tensorOf } from "../../kernels/access.ts";
 import type { Tensor } from "../../kernels/types.ts";
-import { differsFromRuntime, randomInts, randomTensor, runOperator, type OperatorCase } from "./runtime-differential.test-util.ts";
+import {
+  differsFromRuntime,
+  randomInts,
+  randomTensor,
+  runOperator,
+  type OperatorCase,
+} from "./runtime-differential.test-util.ts";
 
 const f32 = (shape: readonly number[], seed: number): Tensor => randomTensor(shape, seed);
 const u8 = (shape: readonly number[], seed: number): Tensor => randomInts(shape, seed, 0, 256, "uint8");
@@ -18,20 +24,55 @@ const shapes: readonly (readonly [readonly number[], readonly number[]])[] = [
   [[7], [7]],
   [[7], [7, 3]],
   [[4, 7], [7]],
-  [[2, 1, 4, 7], [3, 7, 5]],
-  [[2, 4, 7], [7, 5]],
-  [[0, 7], [7, 5]],
-  [[4, 0], [0, 5]],
+  [
+    [2, 1, 4, 7],
+    [3, 7, 5],
+  ],
+  [
+    [2, 4, 7],
+    [7, 5],
+  ],
+  [
+    [0, 7],
+    [7, 5],
+  ],
+  [
+    [4, 0],
+    [0, 5],
+  ],
   // More than one block in every direction.
-  [[70, 150], [150, 67]],
+  [
+    [70, 150],
+    [150, 67],
+  ],
 ];
 
-const gemm = (title: string, rest: Partial<OperatorCase>, inputs: readonly Tensor[]): Titled => ({ title, op: "Gemm", ...rest, inputs, outputs: ["float32"] });
+const gemm = (title: string, rest: Partial<OperatorCase>, inputs: readonly Tensor[]): Titled => ({
+  title,
+  op: "Gemm",
+  ...rest,
+  inputs,
+  outputs: ["float32"],
+});
 
 const cases: readonly Titled[] = [
-  ...shapes.map(([a, b]): Titled => ({ title: `MatMul [${a.join()}] [${b.join()}]`, op: "MatMul", inputs: [f32(a, 1), f32(b, 2)], outputs: ["float32"] })),
-  { title: "MatMul int64", op: "MatMul", inputs: [randomInts([3, 4], 1, -9, 9, "int64"), randomInts([4, 2], 2, -9, 9, "int64")], outputs: ["int64"] },
-  gemm("Gemm transposed and scaled", { ints: { transA: 1, transB: 1 }, floats: { alpha: 0.5, beta: 2 } }, [f32([7, 4], 1), f32([5, 7], 2), f32([5], 3)]),
+  ...shapes.map(([a, b]): Titled => ({
+    title: `MatMul [${a.join()}] [${b.join()}]`,
+    op: "MatMul",
+    inputs: [f32(a, 1), f32(b, 2)],
+    outputs: ["float32"],
+  })),
+  {
+    title: "MatMul int64",
+    op: "MatMul",
+    inputs: [randomInts([3, 4], 1, -9, 9, "int64"), randomInts([4, 2], 2, -9, 9, "int64")],
+    outputs: ["int64"],
+  },
+  gemm("Gemm transposed and scaled", { ints: { transA: 1, transB: 1 }, floats: { alpha: 0.5, beta: 2 } }, [
+    f32([7, 4], 1),
+    f32([5, 7], 2),
+    f32([5], 3),
+  ]),
   gemm("Gemm with a column", {}, [f32([4, 7], 1), f32([7, 5], 2), f32([4, 1], 3)]),
   gemm("Gemm without C", { opset: 11 }, [f32([4, 7], 1), f32([7, 5], 2)]),
   {
@@ -43,23 +84,100 @@ const cases: readonly Titled[] = [
   {
     title: "QLinearMatMul of a batch",
     op: "QLinearMatMul",
-    inputs: [u8([2, 3, 9], 1), scalar(0.02), zero("uint8", 120), u8([9, 5], 2), scalar(0.03), zero("uint8", 131), scalar(0.07), zero("uint8", 99)],
+    inputs: [
+      u8([2, 3, 9], 1),
+      scalar(0.02),
+      zero("uint8", 120),
+      u8([9, 5], 2),
+      scalar(0.03),
+      zero("uint8", 131),
+      scalar(0.07),
+      zero("uint8", 99),
+    ],
     outputs: ["uint8"],
   },
-  { title: "FusedMatMul", op: "FusedMatMul", domain, ints: { transA: 1, transB: 1 }, floats: { alpha: 0.3 }, inputs: [f32([2, 7, 4], 1), f32([5, 7], 2)], outputs: ["float32"] },
-  { title: "FusedGemm", op: "FusedGemm", domain, strings: { activation: "LeakyRelu" }, floats: { activation_alpha: 0.2, beta: 0.5 }, inputs: [f32([4, 7], 1), f32([7, 5], 2), f32([5], 3)], outputs: ["float32"] },
-  { title: "QLinearAdd", op: "QLinearAdd", domain, inputs: [u8([3, 4], 1), scalar(0.02), zero("uint8", 120), u8([4], 2), scalar(0.03), zero("uint8", 131), scalar(0.07), zero("uint8", 99)], outputs: ["uint8"] },
-  { title: "QLinearMul", op: "QLinearMul", domain, inputs: [i8([3, 4], 1), scalar(0.02), zero("int8", 12), i8([3, 1], 2), scalar(0.03), zero("int8", -31), scalar(0.07), zero("int8", 9)], outputs: ["int8"] },
-  { title: "QLinearSigmoid", op: "QLinearSigmoid", domain, inputs: [u8([31], 1), scalar(0.05), zero("uint8", 120), scalar(1 / 256), zero("uint8", 0)], outputs: ["uint8"] },
-  { title: "QLinearLeakyRelu", op: "QLinearLeakyRelu", domain, floats: { alpha: 0.1 }, inputs: [i8([31], 1), scalar(0.05), zero("int8", 20), scalar(0.04), zero("int8", -3)], outputs: ["int8"] },
+  {
+    title: "FusedMatMul",
+    op: "FusedMatMul",
+    domain,
+    ints: { transA: 1, transB: 1 },
+    floats: { alpha: 0.3 },
+    inputs: [f32([2, 7, 4], 1), f32([5, 7], 2)],
+    outputs: ["float32"],
+  },
+  {
+    title: "FusedGemm",
+    op: "FusedGemm",
+    domain,
+    strings: { activation: "LeakyRelu" },
+    floats: { activation_alpha: 0.2, beta: 0.5 },
+    inputs: [f32([4, 7], 1), f32([7, 5], 2), f32([5], 3)],
+    outputs: ["float32"],
+  },
+  {
+    title: "QLinearAdd",
+    op: "QLinearAdd",
+    domain,
+    inputs: [
+      u8([3, 4], 1),
+      scalar(0.02),
+      zero("uint8", 120),
+      u8([4], 2),
+      scalar(0.03),
+      zero("uint8", 131),
+      scalar(0.07),
+      zero("uint8", 99),
+    ],
+    outputs: ["uint8"],
+  },
+  {
+    title: "QLinearMul",
+    op: "QLinearMul",
+    domain,
+    inputs: [
+      i8([3, 4], 1),
+      scalar(0.02),
+      zero("int8", 12),
+      i8([3, 1], 2),
+      scalar(0.03),
+      zero("int8", -31),
+      scalar(0.07),
+      zero("int8", 9),
+    ],
+    outputs: ["int8"],
+  },
+  {
+    title: "QLinearSigmoid",
+    op: "QLinearSigmoid",
+    domain,
+    inputs: [u8([31], 1), scalar(0.05), zero("uint8", 120), scalar(1 / 256), zero("uint8", 0)],
+    outputs: ["uint8"],
+  },
+  {
+    title: "QLinearLeakyRelu",
+    op: "QLinearLeakyRelu",
+    domain,
+    floats: { alpha: 0.1 },
+    inputs: [i8([31], 1), scalar(0.05), zero("int8", 20), scalar(0.04), zero("int8", -3)],
+    outputs: ["int8"],
+  },
   ...[4, 8].flatMap((bits): Titled[] => {
     const [columns, depth, block] = [5, 40, 16];
     const blocks = Math.ceil(depth / block);
-    const base = { op: "MatMulNBits", domain, ints: { N: columns, K: depth, bits, block_size: block }, outputs: ["float32"] as const };
+    const base = {
+      op: "MatMulNBits",
+      domain,
+      ints: { N: columns, K: depth, bits, block_size: block },
+      outputs: ["float32"] as const,
+    };
     const operands = [f32([2, 3, depth], 1), u8([columns, blocks, (block * bits) / 8], 2), f32([columns * blocks], 3)];
     return [
       { title: `MatMulNBits of ${bits} bits`, ...base, inputs: operands },
-      { title: `MatMulNBits of ${bits} bits with zero points`, ...base, inputs: [...operands, u8([columns * Math.ceil((blocks * bits) / 8)], 4)] },
+      {
+        title: `MatMulNBits of ${bits} bits with zero points`,
+        ...base,
+        inputs: [...operands, u8([columns * Math.ceil((blocks * bits) / 8)], 4)],
+      },
     ];
   }),
 ];
@@ -70,17 +188,32 @@ describe("matrix products agree with ONNX Runtime", () => {
   });
 });
 
+const product = (dtype: "int32" | "uint32", x: number, y: number): OperatorCase => ({
+  op: "MatMul",
+  inputs: [tensorOf(dtype, [1], [x]), tensorOf(dtype, [1], [y])],
+  outputs: [dtype],
+});
+
 test("integers wrap modulo 2^32 and 2^64", async () => {
   const [a, b] = [2 ** 31 - 1, 2 ** 30 + 7];
-  const product = (dtype: "int32" | "uint32", x: number, y: number): OperatorCase => ({ op: "MatMul", inputs: [tensorOf(dtype, [1], [x]), tensorOf(dtype, [1], [y])], outputs: [dtype] });
-  expect((await runOperator(product("int32", a, b)))[0]!.data[0]).toBe(Number(BigInt.asIntN(32, BigInt(a) * BigInt(b))));
-  expect((await runOperator(product("uint32", a, b)))[0]!.data[0]).toBe(Number(BigInt.asUintN(32, BigInt(a) * BigInt(b))));
+  expect((await runOperator(product("int32", a, b)))[0]!.data[0]).toBe(
+    Number(BigInt.asIntN(32, BigInt(a) * BigInt(b))),
+  );
+  expect((await runOperator(product("uint32", a, b)))[0]!.data[0]).toBe(
+    Number(BigInt.asUintN(32, BigInt(a) * BigInt(b))),
+  );
   const wide = tensorOf("int64", [1], [2 ** 53]);
   const [square] = await runOperator({ op: "MatMul", inputs: [wide, wide], outputs: ["int64"] });
   expect(square!.data[0]).toBe(BigInt.asIntN(64, (2n ** 53n) ** 2n));
 });
 
-const gemmOf = (opset: number, c: readonly number[], ints: Record<string, number> = {}): OperatorCase => ({ op: "Gemm", opset, ints, inputs: [f32([2, 3], 1), f32([3, 4], 2), f32(c, 3)], outputs: ["float32"] });
+const gemmOf = (opset: number, c: readonly number[], ints: Record<string, number> = {}): OperatorCase => ({
+  op: "Gemm",
+  opset,
+  ints,
+  inputs: [f32([2, 3], 1), f32([3, 4], 2), f32(c, 3)],
+  outputs: ["float32"],
+});
 
 test("up to opset 6 Gemm broadcasts C only where asked to", async () => {
   await expect(runOperator(gemmOf(6, [4]))).rejects.toThrow(/broadcast is 0/);
@@ -90,11 +223,29 @@ test("up to opset 6 Gemm broadcasts C only where asked to", async () => {
 });
 
 test.each([
-  ["depths that differ", { op: "MatMul", inputs: [f32([2, 3], 1), f32([4, 2], 2)], outputs: ["float32"] }, /do not fit/],
+  [
+    "depths that differ",
+    { op: "MatMul", inputs: [f32([2, 3], 1), f32([4, 2], 2)], outputs: ["float32"] },
+    /do not fit/,
+  ],
   ["a scalar", { op: "MatMul", inputs: [f32([], 1), f32([4, 2], 2)], outputs: ["float32"] }, /at least one dim/],
-  ["batches that do not broadcast", { op: "MatMul", inputs: [f32([2, 3, 4], 1), f32([3, 4, 2], 2)], outputs: ["float32"] }, /do not broadcast/],
+  [
+    "batches that do not broadcast",
+    { op: "MatMul", inputs: [f32([2, 3, 4], 1), f32([3, 4, 2], 2)], outputs: ["float32"] },
+    /do not broadcast/,
+  ],
   ["a C that is too large", gemmOf(13, [5, 4]), /broadcast/],
-  ["transposed batches", { op: "FusedMatMul", domain, ints: { transBatchA: 1 }, inputs: [f32([2, 3, 4], 1), f32([4, 2], 2)], outputs: ["float32"] }, /transBatchA/],
+  [
+    "transposed batches",
+    {
+      op: "FusedMatMul",
+      domain,
+      ints: { transBatchA: 1 },
+      inputs: [f32([2, 3, 4], 1), f32([4, 2], 2)],
+      outputs: ["float32"],
+    },
+    /transBatchA/,
+  ],
 ] satisfies readonly (readonly [string, OperatorCase, RegExp])[])("%s are refused", async (_, operator, message) => {
   await expect(runOperator(operator)).rejects.toThrow(message);
 });

@@ -117,14 +117,16 @@ function gemmWith(n: OpContext, fused: FusedActivation | undefined): Meaning {
   };
 }
 
+/** The shape with its last two dims swapped where asked; one dim stays as it is. */
+const swapped = (shape: readonly number[], trans: number): readonly number[] =>
+  trans && shape.length > 1 ? [...shape.slice(0, -2), shape.at(-1)!, shape.at(-2)!] : shape;
+
 function fusedMatMul(n: OpContext): Meaning {
   const dtype = sameDType(n, 1);
   if (DTYPES[dtype].class !== "float" || DTYPES[dtype].bits < 16)
     return n.invalid(`FusedMatMul does not take ${dtype}`);
   if (n.int("transBatchA", 0) !== 0 || n.int("transBatchB", 0) !== 0)
     return n.unsupported("transBatchA and transBatchB have no kernel");
-  const swapped = (shape: readonly number[], trans: number): readonly number[] =>
-    trans && shape.length > 1 ? [...shape.slice(0, -2), shape.at(-1)!, shape.at(-2)!] : shape;
   const [transA, transB] = [transposedAt(n, "transA"), transposedAt(n, "transB")];
   const product = productShape(n, swapped(n.input(0).shape, transA), swapped(n.input(1).shape, transB));
   return {

@@ -14,7 +14,14 @@ interface Variant {
   readonly attributes?: Pick<OperatorCase, "ints" | "floats" | "strings">;
 }
 
-function variantCase({ op, direction = "forward", layout = 0, parts = [], lengths = [2, 5, 3], attributes = {} }: Variant): OperatorCase {
+function variantCase({
+  op,
+  direction = "forward",
+  layout = 0,
+  parts = [],
+  lengths = [2, 5, 3],
+  attributes = {},
+}: Variant): OperatorCase {
   const gates = { LSTM: 4, GRU: 3, RNN: 1 }[op];
   const directions = direction === "bidirectional" ? 2 : 1;
   const state = layout === 1 ? [batch, directions, hidden] : [directions, batch, hidden];
@@ -32,7 +39,12 @@ function variantCase({ op, direction = "forward", layout = 0, parts = [], length
       has("bias") ? randomTensor([directions, 2 * gates * hidden], 4) : null,
       has("lengths") ? tensorOf("int32", [batch], lengths) : null,
       has("h") ? randomTensor(state, 5) : null,
-      ...(op === "LSTM" ? [has("c") ? randomTensor(state, 6) : null, has("peepholes") ? randomTensor([directions, 3 * hidden], 7) : null] : []),
+      ...(op === "LSTM"
+        ? [
+            has("c") ? randomTensor(state, 6) : null,
+            has("peepholes") ? randomTensor([directions, 3 * hidden], 7) : null,
+          ]
+        : []),
     ],
     outputs: op === "LSTM" ? ["float32", "float32", "float32"] : ["float32", "float32"],
   };
@@ -58,14 +70,20 @@ const variants: readonly Variant[] = [
     title: "LSTM other activations",
     op: "LSTM",
     parts: all,
-    attributes: { strings: { activations: ["HardSigmoid", "Softsign", "Relu"] }, floats: { activation_alpha: [0.3], activation_beta: [0.4] } },
+    attributes: {
+      strings: { activations: ["HardSigmoid", "Softsign", "Relu"] },
+      floats: { activation_alpha: [0.3], activation_beta: [0.4] },
+    },
   },
   {
     title: "RNN with activations of two directions",
     op: "RNN",
     direction: "bidirectional",
     parts: all,
-    attributes: { strings: { activations: ["LeakyRelu", "Affine"] }, floats: { activation_alpha: [0.2, 0.7], activation_beta: [0.1] } },
+    attributes: {
+      strings: { activations: ["LeakyRelu", "Affine"] },
+      floats: { activation_alpha: [0.2, 0.7], activation_beta: [0.1] },
+    },
   },
 ];
 
@@ -95,5 +113,7 @@ test.each(["LSTM", "GRU", "RNN"] as const)("%s: layout 1 is layout 0 with batch 
     for (let d = 0; d < 2; d++)
       for (let b = 0; b < batch; b++)
         for (let i = 0; i < hidden; i++)
-          expect(y1!.data[((b * steps + t) * 2 + d) * hidden + i]).toBe(y0!.data[((t * 2 + d) * batch + b) * hidden + i]);
+          expect(y1!.data[((b * steps + t) * 2 + d) * hidden + i]).toBe(
+            y0!.data[((t * 2 + d) * batch + b) * hidden + i],
+          );
 });

@@ -42,18 +42,25 @@ export const randomInts = (shape: readonly number[], seed: number, low: number, 
     randomValues(sizeOf(shape), seed).map((x) => Math.floor(low + ((x + 1) / 2) * (high - low))),
   );
 
+const text = (s: string): Uint8Array => new TextEncoder().encode(s);
+
 function attributes({ ints = {}, floats = {}, strings = {} }: OperatorCase): object[] {
-  const text = (s: string): Uint8Array => new TextEncoder().encode(s);
   return [
-    ...Object.entries(ints).map(([name, v]) => (typeof v === "number" ? { name, type: 2, i: v } : { name, type: 7, ints: [...v] })),
-    ...Object.entries(floats).map(([name, v]) => (typeof v === "number" ? { name, type: 1, f: v } : { name, type: 6, floats: [...v] })),
+    ...Object.entries(ints).map(([name, v]) =>
+      typeof v === "number" ? { name, type: 2, i: v } : { name, type: 7, ints: [...v] },
+    ),
+    ...Object.entries(floats).map(([name, v]) =>
+      typeof v === "number" ? { name, type: 1, f: v } : { name, type: 6, floats: [...v] },
+    ),
     ...Object.entries(strings).map(([name, v]) =>
       typeof v === "string" ? { name, type: 3, s: text(v) } : { name, type: 8, strings: v.map(text) },
     ),
   ];
 }
 
-const ORT_TYPES: Partial<Record<DType, "float32" | "float16" | "int64" | "int32" | "uint8" | "int8" | "bool" | "float64">> = {
+const ORT_TYPES: Partial<
+  Record<DType, "float32" | "float16" | "int64" | "int32" | "uint8" | "int8" | "bool" | "float64">
+> = {
   float32: "float32",
   float64: "float64",
   float16: "float16",
@@ -109,14 +116,19 @@ function build(operator: OperatorCase): Built {
 export async function runOperator(operator: OperatorCase): Promise<Tensor[]> {
   const { bytes, operands } = build(operator);
   const model = await readModel(bytes);
-  const bind = new Map(operands.filter(({ tensor }) => sizeOf(tensor.shape) <= 8).map(({ tensor, name }) => [name, tensor]));
+  const bind = new Map(
+    operands.filter(({ tensor }) => sizeOf(tensor.shape) <= 8).map(({ tensor, name }) => [name, tensor]),
+  );
   const { graph, constants } = importModel(model, { bind });
   const byName = new Map(operands.map(({ tensor, name }) => [name, tensor]));
   return interpret(graph, constants, new Map(graph.inputs.map((id) => [id, byName.get(graph.values[id]!.name)!])));
 }
 
 /** The message of the first result that differs from ONNX Runtime's, or undefined. */
-export async function differsFromRuntime(operator: OperatorCase, tolerance = { rtol: 1e-4, atol: 1e-5 }): Promise<string | undefined> {
+export async function differsFromRuntime(
+  operator: OperatorCase,
+  tolerance = { rtol: 1e-4, atol: 1e-5 },
+): Promise<string | undefined> {
   const { bytes, operands } = build(operator);
   const session = await InferenceSession.create(bytes, { graphOptimizationLevel: "disabled", logSeverityLevel: 4 });
   const theirs = await session.run(Object.fromEntries(operands.map(({ tensor, name }) => [name, toOrt(tensor)])));

@@ -8,15 +8,19 @@ const show = (shape: readonly number[]): string => `[${shape.join(",")}]`;
 
 /** Operands R, T, then `groups` groups of n tensors: parameters, gradients and states of the same shapes. */
 function optimizer(n: OpContext, groups: number, attrs: Readonly<Record<string, AttrValue>>): Meaning {
-  for (const i of [0, 1]) if (elementCount(n.input(i).shape) !== 1) return n.invalid(`operand ${i} must be one number, got ${show(n.input(i).shape)}`);
+  for (const i of [0, 1])
+    if (elementCount(n.input(i).shape) !== 1)
+      return n.invalid(`operand ${i} must be one number, got ${show(n.input(i).shape)}`);
   const count = (n.inputs.length - 2) / groups;
-  if (!Number.isInteger(count) || count < 1) return n.invalid(`${n.inputs.length - 2} tensors do not divide into ${groups} groups`);
+  if (!Number.isInteger(count) || count < 1)
+    return n.invalid(`${n.inputs.length - 2} tensors do not divide into ${groups} groups`);
   for (let i = 0; i < count; i++) {
     const x = n.input(2 + i);
     if (DTYPES[x.dtype].class !== "float") return n.invalid(`operand ${2 + i} must be a float tensor, got ${x.dtype}`);
     for (let g = 1; g < groups; g++) {
       const other = n.input(2 + g * count + i);
-      if (show(other.shape) !== show(x.shape) || other.dtype !== x.dtype) return n.invalid(`operand ${2 + g * count + i} is not ${x.dtype}${show(x.shape)}`);
+      if (show(other.shape) !== show(x.shape) || other.dtype !== x.dtype)
+        return n.invalid(`operand ${2 + g * count + i} is not ${x.dtype}${show(x.shape)}`);
     }
   }
   // Results: the parameters, then each state; there is none for the gradients.
@@ -27,7 +31,11 @@ function optimizer(n: OpContext, groups: number, attrs: Readonly<Record<string, 
 }
 
 const adagrad = (n: OpContext): Meaning =>
-  optimizer(n, 3, { decayFactor: n.float("decay_factor", 0), epsilon: n.float("epsilon", 1e-6), normCoefficient: n.float("norm_coefficient", 0) });
+  optimizer(n, 3, {
+    decayFactor: n.float("decay_factor", 0),
+    epsilon: n.float("epsilon", 1e-6),
+    normCoefficient: n.float("norm_coefficient", 0),
+  });
 
 const adam = (n: OpContext): Meaning =>
   optimizer(n, 4, {
@@ -42,7 +50,12 @@ function momentum(n: OpContext): Meaning {
   const mode = n.string("mode", "");
   if (mode !== "standard" && mode !== "nesterov") return n.invalid(`mode '${mode}' is not standard or nesterov`);
   const required = (name: string): number => n.floatOrUndefined(name) ?? n.invalid(`attribute '${name}' is missing`);
-  return optimizer(n, 3, { alpha: required("alpha"), beta: required("beta"), normCoefficient: required("norm_coefficient"), mode });
+  return optimizer(n, 3, {
+    alpha: required("alpha"),
+    beta: required("beta"),
+    normCoefficient: required("norm_coefficient"),
+    mode,
+  });
 }
 
 /** Domain ai.onnx.preview.training. */

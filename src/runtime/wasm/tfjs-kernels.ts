@@ -202,10 +202,11 @@ const transpose: Selector = ({ inputs, outputs, attrs }) => {
 
 const binary =
   (kernel: string): Selector =>
-  ({ inputs, outputs }) => {
+  ({ inputs, outputs, attrs }) => {
     const [a, b] = inputs;
     const output = outputs[0];
-    if (!a || !b || !output || inputs.length !== 2 || output.shape.length > 4) return undefined;
+    // bShape: operand 1 is reshaped first, as opset 6 had it.
+    if (!a || !b || !output || inputs.length !== 2 || output.shape.length > 4 || attrs.has("bShape")) return undefined;
     return {
       kernel,
       inputs: { a: { at: 0, shape: a.shape }, b: { at: 1, shape: b.shape } },
