@@ -11,6 +11,7 @@ import { einsumKernels } from "./einsum.ts";
 import { fusedElementwiseKernels } from "./fused-elementwise.ts";
 import { generateKernels } from "./generate.ts";
 import { gradientKernels } from "./gradients.ts";
+import { indexingKernels } from "./indexing.ts";
 import { linearAttentionKernels } from "./linear-attention.ts";
 import { logicalKernels } from "./logical.ts";
 import { matMulNBitsKernels } from "./matmul-nbits.ts";
@@ -18,15 +19,17 @@ import { matmulKernels } from "./matmul.ts";
 import { movementKernels } from "./movement.ts";
 import { qLinearKernels } from "./qlinear.ts";
 import { quantizeKernels } from "./quantize.ts";
+import { reduceKernels } from "./reduce.ts";
 import { rnnKernels } from "./rnn.ts";
 import { rotaryEmbeddingKernels } from "./rotary-embedding.ts";
+import { searchKernels } from "./search.ts";
 import { signalKernels } from "./signal.ts";
 import { trainingKernels } from "./training.ts";
 import { unaryKernels } from "./unary.ts";
 import { variadicKernels } from "./variadic.ts";
 import type { Kernel, KernelTable } from "./types.ts";
 
-const TABLES: readonly KernelTable[] = [activationKernels, attentionKernels, binaryKernels, castKernels, clipKernels, contribAttentionKernels, crossEntropyTrainingKernels, dropoutKernels, einsumKernels, fusedElementwiseKernels, generateKernels, gradientKernels, linearAttentionKernels, logicalKernels, matMulNBitsKernels, matmulKernels, movementKernels, qLinearKernels, quantizeKernels, rnnKernels, rotaryEmbeddingKernels, signalKernels, trainingKernels, unaryKernels, variadicKernels];
+const TABLES: readonly KernelTable[] = [activationKernels, attentionKernels, binaryKernels, castKernels, clipKernels, contribAttentionKernels, crossEntropyTrainingKernels, dropoutKernels, einsumKernels, fusedElementwiseKernels, generateKernels, gradientKernels, indexingKernels, linearAttentionKernels, logicalKernels, matMulNBitsKernels, matmulKernels, movementKernels, qLinearKernels, quantizeKernels, reduceKernels, rnnKernels, rotaryEmbeddingKernels, searchKernels, signalKernels, trainingKernels, unaryKernels, variadicKernels];
 
 const KERNELS = new Map<string, Kernel>(TABLES.flatMap((table) => Object.entries(table)));
 

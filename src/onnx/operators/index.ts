@@ -8,12 +8,15 @@ import { contribElementwise } from "./contrib-elementwise.ts";
 import { contribGradientOperators } from "./contrib-gradients.ts";
 import { contribQuantizedOperators } from "./contrib-quantized.ts";
 import { einsumOperators } from "./einsum.ts";
+import { indexingOperators } from "./indexing.ts";
+import { mlIndexing } from "./indexing.ts";
 import { logicalOperators } from "./logical.ts";
 import { matmulOperators } from "./matmul.ts";
 import { contribProductOperators } from "./matmul.ts";
 import { movementOperators } from "./movement.ts";
 import { quantizeOperators } from "./quantize.ts";
 import { randomOperators } from "./random.ts";
+import { reduceOperators } from "./reduce.ts";
 import { rnnOperators } from "./rnn.ts";
 import { shapeOperators } from "./shape.ts";
 import { signalOperators } from "./signal.ts";
@@ -23,8 +26,9 @@ import { variadicOperators } from "./variadic.ts";
 import type { OperatorRule, OperatorTable } from "./types.ts";
 
 const TABLES: readonly { readonly domain: string; readonly tables: readonly OperatorTable[] }[] = [
-  { domain: "", tables: [activationOperators, attentionOperators, binaryOperators, castOperators, einsumOperators, logicalOperators, matmulOperators, movementOperators, quantizeOperators, randomOperators, rnnOperators, shapeOperators, signalOperators, unaryOperators, variadicOperators] },
+  { domain: "", tables: [activationOperators, attentionOperators, binaryOperators, castOperators, einsumOperators, indexingOperators, logicalOperators, matmulOperators, movementOperators, quantizeOperators, randomOperators, reduceOperators, rnnOperators, shapeOperators, signalOperators, unaryOperators, variadicOperators] },
   { domain: "com.microsoft", tables: [contribAttentionOperators, contribElementwise, contribGradientOperators, contribQuantizedOperators, contribProductOperators] },
+  { domain: "ai.onnx.ml", tables: [mlIndexing] },
   { domain: "ai.onnx.preview.training", tables: [trainingOperators] },
 ];
 
