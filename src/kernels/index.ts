@@ -5,6 +5,7 @@ import { binaryKernels } from "./binary.ts";
 import { castKernels } from "./cast.ts";
 import { clipKernels } from "./clip.ts";
 import { contribAttentionKernels } from "./contrib-attention.ts";
+import { convKernels } from "./conv.ts";
 import { crossEntropyTrainingKernels } from "./cross-entropy-training.ts";
 import { dropoutKernels } from "./dropout.ts";
 import { einsumKernels } from "./einsum.ts";
@@ -14,9 +15,12 @@ import { gradientKernels } from "./gradients.ts";
 import { indexingKernels } from "./indexing.ts";
 import { linearAttentionKernels } from "./linear-attention.ts";
 import { logicalKernels } from "./logical.ts";
+import { lossKernels } from "./loss.ts";
 import { matMulNBitsKernels } from "./matmul-nbits.ts";
 import { matmulKernels } from "./matmul.ts";
 import { movementKernels } from "./movement.ts";
+import { normKernels } from "./norm.ts";
+import { poolKernels } from "./pool.ts";
 import { qLinearKernels } from "./qlinear.ts";
 import { quantizeKernels } from "./quantize.ts";
 import { reduceKernels } from "./reduce.ts";
@@ -24,12 +28,13 @@ import { rnnKernels } from "./rnn.ts";
 import { rotaryEmbeddingKernels } from "./rotary-embedding.ts";
 import { searchKernels } from "./search.ts";
 import { signalKernels } from "./signal.ts";
+import { softmaxKernels } from "./softmax.ts";
 import { trainingKernels } from "./training.ts";
 import { unaryKernels } from "./unary.ts";
 import { variadicKernels } from "./variadic.ts";
 import type { Kernel, KernelTable } from "./types.ts";
 
-const TABLES: readonly KernelTable[] = [activationKernels, attentionKernels, binaryKernels, castKernels, clipKernels, contribAttentionKernels, crossEntropyTrainingKernels, dropoutKernels, einsumKernels, fusedElementwiseKernels, generateKernels, gradientKernels, indexingKernels, linearAttentionKernels, logicalKernels, matMulNBitsKernels, matmulKernels, movementKernels, qLinearKernels, quantizeKernels, reduceKernels, rnnKernels, rotaryEmbeddingKernels, searchKernels, signalKernels, trainingKernels, unaryKernels, variadicKernels];
+const TABLES: readonly KernelTable[] = [activationKernels, attentionKernels, binaryKernels, castKernels, clipKernels, contribAttentionKernels, convKernels, crossEntropyTrainingKernels, dropoutKernels, einsumKernels, fusedElementwiseKernels, generateKernels, gradientKernels, indexingKernels, linearAttentionKernels, logicalKernels, lossKernels, matMulNBitsKernels, matmulKernels, movementKernels, normKernels, poolKernels, qLinearKernels, quantizeKernels, reduceKernels, rnnKernels, rotaryEmbeddingKernels, searchKernels, signalKernels, softmaxKernels, trainingKernels, unaryKernels, variadicKernels];
 
 const KERNELS = new Map<string, Kernel>(TABLES.flatMap((table) => Object.entries(table)));
 
