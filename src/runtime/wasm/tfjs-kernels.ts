@@ -177,11 +177,10 @@ const maxPool: Selector = ({ inputs, outputs, attrs }) => {
 const softmax: Selector = ({ inputs, outputs, attrs }) => {
   const [x] = inputs;
   const output = outputs[0];
-  const axis = attrs.get("axis");
-  if (!x || !output || x.shape.length === 0 || axis !== x.shape.length - 1) return undefined;
-  const last = x.shape.at(-1)!;
+  const last = x?.shape.at(-1);
+  if (!x || !output || last === undefined || attrs.get("count") !== last || attrs.get("inner") !== 1) return undefined;
   const shape = [sizeOf(x.shape) / last, last];
-  return { kernel: "Softmax", inputs: { logits: { at: 0, shape } }, output: shape, attrs: { dim: -1 } };
+  return { kernel: "Softmax", inputs: { logits: { at: 0, shape } }, output: shape, attrs: { dim: 1 } };
 };
 
 const transpose: Selector = ({ inputs, outputs, attrs }) => {
