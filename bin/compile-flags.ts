@@ -9,10 +9,18 @@ import { paint } from "./style.ts";
 
 export const compileOptions = (yargs: Argv): Argv =>
   modelOptions(yargs)
-    .option("target", { type: "string", default: "tfjs-wasm", describe: "machine to plan for: a name (strata targets) or a JSON file" })
+    .option("target", {
+      type: "string",
+      default: "tfjs-wasm",
+      describe: "machine to plan for: a name (strata targets) or a JSON file",
+    })
     .option("capacity", { type: "string", array: true, describe: "size of a memory: MEM=BYTES (or 512KiB, 40GB)" })
     .option("pin", { type: "string", array: true, describe: "fixed place of a value: NAME=MEM+OFFSET" })
-    .option("without", { type: "string", array: true, describe: "leave a pass out: channels-last, schedule or in-place" })
+    .option("without", {
+      type: "string",
+      array: true,
+      describe: "leave a pass out: channels-last, schedule or in-place",
+    })
     .option("seed", { type: "string", default: "0", describe: "seed of the searches" })
     .option("budget", { type: "string", describe: "steps that the searches may take" });
 
@@ -26,7 +34,10 @@ export async function compileFromFlags(path: string, flags: Flags): Promise<Comp
   const { readBytes } = await import("./files.ts");
   const { dims, shapes, bind } = modelFlags(flags);
   const externalData = text(flags, "external-data");
-  const options = { decoder: text(flags, "decoder") === "onnx-proto" ? ("onnx-proto" as const) : ("protobufjs" as const), ...(externalData === undefined ? {} : { externalData }) };
+  const options = {
+    decoder: text(flags, "decoder") === "onnx-proto" ? ("onnx-proto" as const) : ("protobufjs" as const),
+    ...(externalData === undefined ? {} : { externalData }),
+  };
   const model = await readModel(path === "-" ? await readBytes("-", 2 ** 31) : path, options);
   const inputs = new Map(model.graph.inputs.map((input) => [input.name, input]));
   const bound = [...bind].map(([name, values]) => {
@@ -38,7 +49,10 @@ export async function compileFromFlags(path: string, flags: Flags): Promise<Comp
   const budget = text(flags, "budget");
   const compiled = compileModel(model, {
     dims,
-    shapes: new Map([...bound.filter(([name]) => !shapes.has(name)).map(([name, tensor]) => [name, tensor.shape] as const), ...shapes]),
+    shapes: new Map([
+      ...bound.filter(([name]) => !shapes.has(name)).map(([name, tensor]) => [name, tensor.shape] as const),
+      ...shapes,
+    ]),
     bind: new Map(bound),
     target: await targetFromFlags(flags),
     pins: pinsOf(flags, invalidFlag),
@@ -52,7 +66,10 @@ export async function compileFromFlags(path: string, flags: Flags): Promise<Comp
     seed: whole("--seed", String(flags["seed"])),
     ...(budget === undefined ? {} : { budget: whole("--budget", budget) }),
   });
-  for (const { severity, code, message, where } of compiled.diagnostics) process.stderr.write(`${paint.warning(`${severity}[${code}]`)}: ${message}${where === undefined ? "" : ` (${where})`}\n`);
+  for (const { severity, code, message, where } of compiled.diagnostics)
+    process.stderr.write(
+      `${paint.warning(`${severity}[${code}]`)}: ${message}${where === undefined ? "" : ` (${where})`}\n`,
+    );
   return compiled;
 }
 
@@ -60,7 +77,9 @@ async function targetFromFlags(flags: Flags): Promise<import("../src/target/inde
   const { checkTarget, loadTarget, withCapacity } = await import("../src/target/index.ts");
   const { invalidTarget } = await import("../src/errors.ts");
   const name = String(flags["target"]);
-  const capacity = new Map([...pairs("--capacity", texts(flags, "capacity"))].map(([memory, size]) => [memory, byteCount("--capacity", size)]));
+  const capacity = new Map(
+    [...pairs("--capacity", texts(flags, "capacity"))].map(([memory, size]) => [memory, byteCount("--capacity", size)]),
+  );
   if (!name.endsWith(".json")) return withCapacity(loadTarget(name), capacity);
   let json: unknown;
   try {
@@ -71,7 +90,10 @@ async function targetFromFlags(flags: Flags): Promise<import("../src/target/inde
   return withCapacity(checkTarget(json, name), capacity);
 }
 
-function pinsOf(flags: Flags, refuse: (flag: string, value: string, message: string) => Error): Map<string, { memory: string; offset: number }> {
+function pinsOf(
+  flags: Flags,
+  refuse: (flag: string, value: string, message: string) => Error,
+): Map<string, { memory: string; offset: number }> {
   return new Map(
     [...pairs("--pin", texts(flags, "pin"), true)].map(([name, place]) => {
       const match = /^(.+)\+(\d+)$/.exec(place);

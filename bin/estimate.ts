@@ -7,10 +7,12 @@ import { byteCount, pairs } from "./pairs.ts";
 /** The capacities that count, by memory, and the flags with every memory of a built-in target made boundless. */
 export function unlimited(flags: Flags, target: Target | undefined): { limits: Map<string, number>; flags: Flags } {
   const limits = new Map(target?.memories.map(({ name, bytes }) => [name, bytes]));
-  for (const [memory, size] of pairs("--capacity", texts(flags, "capacity"))) limits.set(memory, byteCount("--capacity", size));
+  for (const [memory, size] of pairs("--capacity", texts(flags, "capacity")))
+    limits.set(memory, byteCount("--capacity", size));
   const names = target?.memories.map(({ name }) => name) ?? [];
   return { limits, flags: { ...flags, capacity: names.map((name) => `${name}=${Number.MAX_SAFE_INTEGER}`) } };
 }
 
 /** Capacities by memory: the flags' and target's, or the plan's own for a target from a file. */
-export const limitsOf = (plan: Plan, limits: ReadonlyMap<string, number>): ReadonlyMap<string, number> => new Map([...plan.target.memories.map(({ name, bytes }): [string, number] => [name, bytes]), ...limits]);
+export const limitsOf = (plan: Plan, limits: ReadonlyMap<string, number>): ReadonlyMap<string, number> =>
+  new Map([...plan.target.memories.map(({ name, bytes }): [string, number] => [name, bytes]), ...limits]);

@@ -37,7 +37,8 @@ export interface AllocateOptions {
 
 /** Places all storage of `program`. Throws InfeasibleError `capacity-exceeded`, InputError `invalid-pin`. */
 export function allocate(program: Program, target: Target, options: AllocateOptions = {}): Allocation {
-  const memoryOf = (name: string): Target["memories"][number] => target.memories.find((memory) => memory.name === name)!;
+  const memoryOf = (name: string): Target["memories"][number] =>
+    target.memories.find((memory) => memory.name === name)!;
   const ranges = liveRanges(program);
   const arenaMemory = memoryOf(target.arenaMemory);
   const pins = resolvePins(program, target, options.pins ?? new Map());
@@ -45,13 +46,29 @@ export function allocate(program: Program, target: Target, options: AllocateOpti
     {
       buffers: ranges.map(({ root, from, to, bytes }) => {
         const offset = pins.get(root);
-        return { lower: from, upper: to, size: bytes, alignment: arenaMemory.alignment, ...(offset === undefined ? {} : { offset }) };
+        return {
+          lower: from,
+          upper: to,
+          size: bytes,
+          alignment: arenaMemory.alignment,
+          ...(offset === undefined ? {} : { offset }),
+        };
       }),
       capacity: arenaMemory.bytes,
     },
-    { ...(options.budget === undefined ? {} : { budget: options.budget }), ...(options.seed === undefined ? {} : { seed: options.seed }) },
+    {
+      ...(options.budget === undefined ? {} : { budget: options.budget }),
+      ...(options.seed === undefined ? {} : { seed: options.seed }),
+    },
   );
-  const placements: Placed[] = ranges.map(({ root, bytes, from, to }, i) => ({ value: root, memory: arenaMemory.name, offset: arena.offsets[i]!, bytes, from, to }));
+  const placements: Placed[] = ranges.map(({ root, bytes, from, to }, i) => ({
+    value: root,
+    memory: arenaMemory.name,
+    offset: arena.offsets[i]!,
+    bytes,
+    from,
+    to,
+  }));
   const arenaBytes = ranges.reduce((top, { bytes }, i) => Math.max(top, arena.offsets[i]! + bytes), 0);
 
   const weightsMemory = memoryOf(target.weightsMemory);
@@ -68,12 +85,25 @@ export function allocate(program: Program, target: Target, options: AllocateOpti
   return { placements, arena };
 }
 
-function checkCapacity(program: Program, ranges: readonly LiveRange[], placements: readonly Placed[], memory: Target["memories"][number], needed: number, arena: PackingResult): void {
+function checkCapacity(
+  program: Program,
+  ranges: readonly LiveRange[],
+  placements: readonly Placed[],
+  memory: Target["memories"][number],
+  needed: number,
+  arena: PackingResult,
+): void {
   if (needed <= memory.bytes) return;
   const step = Math.min(arena.boundTime, Math.max(0, program.steps.length - 1));
-  const live = placements.filter((placed) => placed.memory === memory.name && placed.from <= step && step < placed.to).sort((a, b) => b.bytes - a.bytes || a.value - b.value);
-  const weights = placements.filter((placed) => placed.memory === memory.name && program.values[placed.value]!.kind === "weight").reduce((sum, placed) => sum + placed.bytes, 0);
-  const holdsArena = placements.some((placed) => placed.memory === memory.name && program.values[placed.value]!.kind !== "weight") || ranges.length === 0;
+  const live = placements
+    .filter((placed) => placed.memory === memory.name && placed.from <= step && step < placed.to)
+    .sort((a, b) => b.bytes - a.bytes || a.value - b.value);
+  const weights = placements
+    .filter((placed) => placed.memory === memory.name && program.values[placed.value]!.kind === "weight")
+    .reduce((sum, placed) => sum + placed.bytes, 0);
+  const holdsArena =
+    placements.some((placed) => placed.memory === memory.name && program.values[placed.value]!.kind !== "weight") ||
+    ranges.length === 0;
   throw capacityExceeded({
     memory: memory.name,
     needed,
@@ -85,16 +115,22 @@ function checkCapacity(program: Program, ranges: readonly LiveRange[], placement
   });
 }
 
-function resolvePins(program: Program, target: Target, pins: NonNullable<AllocateOptions["pins"]>): ReadonlyMap<ValueId, number> {
+function resolvePins(
+  program: Program,
+  target: Target,
+  pins: NonNullable<AllocateOptions["pins"]>,
+): ReadonlyMap<ValueId, number> {
   const resolved = new Map<ValueId, number>();
   for (const [name, { memory, offset }] of pins) {
     const value = program.values.find((candidate) => candidate.name === name);
     if (value === undefined) throw invalidPin(name, "no value of the plan has this name");
     if (value.kind === "weight") throw invalidPin(name, "weights can't be pinned");
-    if (memory !== target.arenaMemory) throw invalidPin(name, `this target keeps activations in ${target.arenaMemory}, not ${memory}`);
+    if (memory !== target.arenaMemory)
+      throw invalidPin(name, `this target keeps activations in ${target.arenaMemory}, not ${memory}`);
     const { alignment } = target.memories.find((candidate) => candidate.name === memory)!;
     const start = offset - value.storage.offset;
-    if (start < 0 || start % alignment !== 0) throw invalidPin(name, `offset ${offset} is not a multiple of ${alignment}`);
+    if (start < 0 || start % alignment !== 0)
+      throw invalidPin(name, `offset ${offset} is not a multiple of ${alignment}`);
     resolved.set(value.storage.value, start);
   }
   return resolved;

@@ -25,7 +25,10 @@ const emitStep = ({ mayOverwrite: _, ...step }: KernelStep): Extract<Plan["steps
   writes: [...step.writes],
   absentReads: [...step.absentReads],
   absentWrites: [...step.absentWrites],
-  attrs: step.attrs.map(({ name, value }) => ({ name, value: Array.isArray(value) ? ([...value] as number[] | string[]) : (value as number | string | boolean) })),
+  attrs: step.attrs.map(({ name, value }) => ({
+    name,
+    value: Array.isArray(value) ? ([...value] as number[] | string[]) : (value as number | string | boolean),
+  })),
   opaque: step.kernel === "opaque",
   flops: step.flops,
   seconds: step.seconds,
@@ -39,15 +42,21 @@ export function emit(program: Program, target: Target, { placements, arena }: Al
   const isWeight = (id: number): boolean => program.values[id]!.kind === "weight";
   const ranges = liveRanges(program);
   const peak = livePeak(ranges, program.steps.length);
-  const weightsBytes = placements.filter((placed) => isWeight(placed.value)).reduce((sum, placed) => sum + placed.bytes, 0);
+  const weightsBytes = placements
+    .filter((placed) => isWeight(placed.value))
+    .reduce((sum, placed) => sum + placed.bytes, 0);
   for (const memory of target.memories) {
     const here = placements.filter((placed) => placed.memory === memory.name);
     peakBytes[memory.name] = here.reduce((top, placed) => Math.max(top, placed.offset + placed.bytes), 0);
-    const bound = (memory.name === target.arenaMemory ? peak.bytes : 0) + (memory.name === target.weightsMemory ? weightsBytes : 0);
+    const bound =
+      (memory.name === target.arenaMemory ? peak.bytes : 0) + (memory.name === target.weightsMemory ? weightsBytes : 0);
     lowerBoundBytes[memory.name] = bound;
-    if (here.length > 0) loads.push({ memory: memory.name, step: memory.name === target.arenaMemory ? peak.step : 0, bytes: bound });
+    if (here.length > 0)
+      loads.push({ memory: memory.name, step: memory.name === target.arenaMemory ? peak.step : 0, bytes: bound });
   }
-  const arenaBytes = placements.filter((placed) => !isWeight(placed.value)).reduce((top, placed) => Math.max(top, placed.offset + placed.bytes), 0);
+  const arenaBytes = placements
+    .filter((placed) => !isWeight(placed.value))
+    .reduce((top, placed) => Math.max(top, placed.offset + placed.bytes), 0);
   const written = new Set([...program.inputs, ...program.steps.flatMap((step) => step.writes)]);
   const seconds = program.steps.reduce((sum, step) => sum + step.seconds, 0);
   const alignment = target.memories.find((memory) => memory.name === target.arenaMemory)!.alignment;
@@ -58,7 +67,10 @@ export function emit(program: Program, target: Target, { placements, arena }: Al
       file: facts.model.file,
       sha256: facts.model.sha256,
       dims: Object.fromEntries(program.dims.map((dim) => [dim.name, dim.size])),
-      specialized: program.specialized.map((entry) => ({ input: program.values[entry.value]!.name, base64: entry.base64 })),
+      specialized: program.specialized.map((entry) => ({
+        input: program.values[entry.value]!.name,
+        base64: entry.base64,
+      })),
     },
     target: {
       name: target.name,

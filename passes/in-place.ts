@@ -40,11 +40,18 @@ export function inPlace(program: Program): Program {
       const root = rootOf(operand);
       const { bytes, kind } = values[root]!;
       if (kind === "weight" || root === result || lastUse.get(root) !== i) continue;
-      if (values[operand]!.storage.offset !== 0 || values[operand]!.bytes !== bytes || bytes !== values[result]!.bytes || bytes === 0) continue;
+      if (
+        values[operand]!.storage.offset !== 0 ||
+        values[operand]!.bytes !== bytes ||
+        bytes !== values[result]!.bytes ||
+        bytes === 0
+      )
+        continue;
       // x * x may go over x, but x + (another view of x, in another shape) may not.
       if (step.reads.some((other, k) => k !== position && other !== operand && rootOf(other) === root)) continue;
       const moved = [result, ...(viewsByRoot.get(result) ?? [])];
-      for (const id of moved) values[id] = { ...values[id]!, storage: { value: root, offset: values[id]!.storage.offset } };
+      for (const id of moved)
+        values[id] = { ...values[id]!, storage: { value: root, offset: values[id]!.storage.offset } };
       viewsByRoot.set(root, [...(viewsByRoot.get(root) ?? []), ...moved]);
       lastUse.set(root, lastUse.get(result) ?? i);
       return;

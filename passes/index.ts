@@ -29,7 +29,13 @@ export interface PlanOptions extends AllocateOptions {
 const DEFAULT_BUDGET = 3_000_000;
 
 /** Plans a graph for a target. Throws InfeasibleError `capacity-exceeded`. */
-export function planGraph(graph: Graph, target: Target, options: PlanOptions, model: { readonly file: string | null; readonly sha256: string }, version: string): { readonly plan: Plan; readonly program: Program } {
+export function planGraph(
+  graph: Graph,
+  target: Target,
+  options: PlanOptions,
+  model: { readonly file: string | null; readonly sha256: string },
+  version: string,
+): { readonly plan: Plan; readonly program: Program } {
   const wants = (pass: PassName): boolean => options.without?.has(pass) !== true;
   const checked = <T extends Graph | Program>(ir: T, pass: string): T => {
     options.check(ir, pass);

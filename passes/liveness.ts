@@ -40,7 +40,12 @@ export function liveRanges(program: Program): LiveRange[] {
   return [...from.keys()]
     .filter((root) => isRoot(program, root))
     .sort((a, b) => a - b)
-    .map((root) => ({ root, bytes: values[root]!.bytes, from: Math.min(from.get(root)!, end - 1), to: Math.min(to.get(root)!, end) }));
+    .map((root) => ({
+      root,
+      bytes: values[root]!.bytes,
+      from: Math.min(from.get(root)!, end - 1),
+      to: Math.min(to.get(root)!, end),
+    }));
 }
 
 export interface Peak {

@@ -22,12 +22,51 @@ export interface PassInfo {
 
 /** In pipeline order. */
 export const PASSES: readonly PassInfo[] = [
-  { name: "channels-last", summary: "put 2-D convolution networks into NHWC layout without transposes in between", from: "graph", to: "graph", optional: true, graph: channelsLast },
-  { name: "lower", summary: "turn operators into kernel steps over values with exact sizes", from: "graph", to: "program", optional: false },
-  { name: "schedule", summary: "order the steps so that fewer bytes are live at once", from: "program", to: "program", optional: true, program: schedule },
-  { name: "in-place", summary: "let a step write its result over an operand that dies there", from: "program", to: "program", optional: true, program: inPlace },
-  { name: "allocate", summary: "give every block of bytes its offset", from: "program", to: "program", optional: false },
-  { name: "emit", summary: "write the plan with its sums, bound and provenance", from: "program", to: "plan", optional: false },
+  {
+    name: "channels-last",
+    summary: "put 2-D convolution networks into NHWC layout without transposes in between",
+    from: "graph",
+    to: "graph",
+    optional: true,
+    graph: channelsLast,
+  },
+  {
+    name: "lower",
+    summary: "turn operators into kernel steps over values with exact sizes",
+    from: "graph",
+    to: "program",
+    optional: false,
+  },
+  {
+    name: "schedule",
+    summary: "order the steps so that fewer bytes are live at once",
+    from: "program",
+    to: "program",
+    optional: true,
+    program: schedule,
+  },
+  {
+    name: "in-place",
+    summary: "let a step write its result over an operand that dies there",
+    from: "program",
+    to: "program",
+    optional: true,
+    program: inPlace,
+  },
+  {
+    name: "allocate",
+    summary: "give every block of bytes its offset",
+    from: "program",
+    to: "program",
+    optional: false,
+  },
+  {
+    name: "emit",
+    summary: "write the plan with its sums, bound and provenance",
+    from: "program",
+    to: "plan",
+    optional: false,
+  },
 ];
 
 /** The pass of that name. Throws InputError `unknown-pass`. */

@@ -27,7 +27,9 @@ function dependencies(program: Program): Dependencies {
   const rootOf = (id: ValueId): ValueId => values[id]!.storage.value;
   const writer = new Map<ValueId, number>();
   steps.forEach((step, i) => step.writes.forEach((id) => writer.set(rootOf(id), i)));
-  const reads = steps.map((step) => [...new Set(step.reads.map(rootOf))].filter((root) => values[root]!.kind !== "weight"));
+  const reads = steps.map((step) =>
+    [...new Set(step.reads.map(rootOf))].filter((root) => values[root]!.kind !== "weight"),
+  );
   const writes = steps.map((step) => [...new Set(step.writes.map(rootOf))]);
   const before = reads.map((roots) => [...new Set(roots.flatMap((root) => writer.get(root) ?? []))]);
   const after: number[][] = steps.map(() => []);
@@ -78,7 +80,9 @@ function depthFirst(program: Program, { before }: Dependencies, largestFirst: bo
   const weight = program.steps.map((step) => step.writes.reduce((sum, id) => sum + program.values[id]!.bytes, 0));
   const heaviest = new Float64Array(program.steps.length);
   program.steps.forEach((_, i) => (heaviest[i] = Math.max(weight[i]!, ...before[i]!.map((j) => heaviest[j]!))));
-  const operands = before.map((list) => (largestFirst ? [...list].sort((a, b) => heaviest[b]! - heaviest[a]! || a - b) : list));
+  const operands = before.map((list) =>
+    largestFirst ? [...list].sort((a, b) => heaviest[b]! - heaviest[a]! || a - b) : list,
+  );
   const done = new Uint8Array(program.steps.length);
   const order: number[] = [];
   const stack: { readonly step: number; next: number }[] = [];
@@ -107,11 +111,18 @@ function depthFirst(program: Program, { before }: Dependencies, largestFirst: bo
 /** Reorders steps for a low live peak. */
 export function schedule(program: Program): Program {
   const graph = dependencies(program);
-  const ordered = (order: readonly number[]): Program => ({ ...program, steps: order.map((i): KernelStep => program.steps[i]!) });
+  const ordered = (order: readonly number[]): Program => ({
+    ...program,
+    steps: order.map((i): KernelStep => program.steps[i]!),
+  });
   const peak = (candidate: Program): number => livePeak(liveRanges(candidate), candidate.steps.length).bytes;
   let best = program;
   let least = peak(program);
-  for (const order of [listSchedule(program, graph), depthFirst(program, graph, false), depthFirst(program, graph, true)]) {
+  for (const order of [
+    listSchedule(program, graph),
+    depthFirst(program, graph, false),
+    depthFirst(program, graph, true),
+  ]) {
     const candidate = ordered(order);
     const bytes = peak(candidate);
     if (bytes < least) {

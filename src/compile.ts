@@ -37,13 +37,28 @@ export function compileModel(model: Model, options: CompileOptions = {}): Compil
   const target = typeof options.target === "object" ? options.target : loadTarget(options.target ?? "tfjs-wasm");
   const { graph, diagnostics } = importModel(model, options);
   check(graph, "import");
-  const { plan, program } = planGraph(graph, target, { ...options, check }, { file: model.file ?? null, sha256: model.sha256 }, VERSION);
+  const { plan, program } = planGraph(
+    graph,
+    target,
+    { ...options, check },
+    { file: model.file ?? null, sha256: model.sha256 },
+    VERSION,
+  );
   const violations = verify(plan);
-  if (violations.length > 0) throw broken(`the plan breaks ${violations.length} rule(s), first: ${violations[0]!.code}: ${violations[0]!.message}`);
+  if (violations.length > 0)
+    throw broken(
+      `the plan breaks ${violations.length} rule(s), first: ${violations[0]!.code}: ${violations[0]!.message}`,
+    );
   return { plan, graph, program, diagnostics };
 }
 
 /** Reads (where needed) and compiles a model. */
-export async function compile(input: string | Uint8Array | Model, options: CompileOptions & ReadOptions = {}): Promise<Compiled> {
-  return compileModel(typeof input === "string" || input instanceof Uint8Array ? await readModel(input, options) : input, options);
+export async function compile(
+  input: string | Uint8Array | Model,
+  options: CompileOptions & ReadOptions = {},
+): Promise<Compiled> {
+  return compileModel(
+    typeof input === "string" || input instanceof Uint8Array ? await readModel(input, options) : input,
+    options,
+  );
 }

@@ -245,6 +245,10 @@ export const invalidNode = (node: string, op: string, message: string): InputErr
 export const invalidOpset = (message: string, where: string): InputError =>
   new InputError({ code: "invalid-opset", message, where });
 
+/** An option of a model generator that it does not have, or a value that does not fit. */
+export const invalidOption = (name: string, value: string, help: string): InputError =>
+  new InputError({ code: "invalid-option", message: `option ${quote(name)} can't be ${quote(value)}`, help });
+
 /** A packing problem with a buffer that makes no sense. */
 export const invalidPacking = (buffer: number, message: string): InputError =>
   new InputError({ code: "invalid-packing", message, where: `buffer ${buffer}` });
@@ -259,10 +263,16 @@ export const invalidPin = (name: string, message: string): InputError =>
 
 /** A plan file that is not one. */
 export const invalidPlan = (path: string, message: string): InputError =>
-  new InputError({ code: "invalid-plan", message, where: path === "" ? "the plan" : path, help: "strata schema prints what a plan looks like; compile the model again" });
+  new InputError({
+    code: "invalid-plan",
+    message,
+    where: path === "" ? "the plan" : path,
+    help: "strata schema prints what a plan looks like; compile the model again",
+  });
 
 /** A target description that does not hold together. */
-export const invalidTarget = (where: string, message: string): InputError => new InputError({ code: "invalid-target", message, where });
+export const invalidTarget = (where: string, message: string): InputError =>
+  new InputError({ code: "invalid-target", message, where });
 
 /** A limit on untrusted input was hit; `flag` raises it where there is one. */
 export const limitExceeded = (limit: string, value: number, flag: string | undefined, where?: string): InputError =>
@@ -335,7 +345,11 @@ export const planRejected = (violations: readonly { readonly code: string; reado
 
 /** A plan of another version of the format. */
 export const planVersion = (version: string): InputError =>
-  new InputError({ code: "plan-version", message: `the plan is of version ${quote(version)}, this Strata reads version 1`, help: "compile the model again" });
+  new InputError({
+    code: "plan-version",
+    message: `the plan is of version ${quote(version)}, this Strata reads version 1`,
+    help: "compile the model again",
+  });
 
 /** A shape depends on data that is known only at run time. */
 export const shapeDependsOnData = (node: string, op: string, message: string): InputError =>
@@ -378,7 +392,11 @@ export const undefinedValue = (name: string, reader: string): InputError =>
 
 /** A backend that is not there. */
 export const unknownBackend = (name: string, known: readonly string[]): InputError =>
-  new InputError({ code: "unknown-backend", message: `there is no backend ${quote(name)}`, help: `choose one of ${known.join(", ")}` });
+  new InputError({
+    code: "unknown-backend",
+    message: `there is no backend ${quote(name)}`,
+    help: `choose one of ${known.join(", ")}`,
+  });
 
 /** A domain that Strata knows no operator of, on a node without declared shapes. */
 export const unknownDomain = (node: string, op: string, domain: string): InputError =>
@@ -387,6 +405,14 @@ export const unknownDomain = (node: string, op: string, domain: string): InputEr
     message: `no operator of domain ${quote(domain)} is known, and the node's results have no declared static shapes`,
     where: `node ${quote(node)} (${domain}::${op})`,
     help: "declare the shapes in value_info to have it planned as an opaque step, or give the model a function body for it",
+  });
+
+/** A model that no generator makes. */
+export const unknownModel = (name: string, known: readonly string[], near: string | undefined): InputError =>
+  new InputError({
+    code: "unknown-model",
+    message: `there is no generator ${quote(name)}`,
+    help: near === undefined ? `choose one of ${known.join(", ")}` : `did you mean ${near}?`,
   });
 
 /** An operator that Strata does not know, on a node without declared shapes. */
@@ -443,8 +469,16 @@ export const weightMismatch = (name: string, wanted: number, got: number): Input
 
 /** A weight whose bytes the model does not hold. */
 export const weightsMissing = (name: string): InputError =>
-  new InputError({ code: "weights-missing", message: `the model holds no bytes for constant ${quote(name)}`, help: "planning needs no weights, running does: give a model with its weights" });
+  new InputError({
+    code: "weights-missing",
+    message: `the model holds no bytes for constant ${quote(name)}`,
+    help: "planning needs no weights, running does: give a model with its weights",
+  });
 
 /** A pass asked to run on a stage that it does not fit. */
 export const wrongStage = (pass: string, wanted: string, got: string): InputError =>
-  new InputError({ code: "wrong-stage", message: `pass ${quote(pass)} works on a ${wanted}, this is a ${got}`, help: "strata passes lists the stages" });
+  new InputError({
+    code: "wrong-stage",
+    message: `pass ${quote(pass)} works on a ${wanted}, this is a ${got}`,
+    help: "strata passes lists the stages",
+  });

@@ -9,7 +9,14 @@ import type { Model } from "./onnx/model.ts";
 import { readModel } from "./onnx/read.ts";
 import type { Plan } from "./plan/schema.ts";
 import { verify } from "./plan/verify.ts";
-import { checkModel, constantReader, defaultBackend, executorByName, trialInput, type LoadOptions } from "./runtime/index.ts";
+import {
+  checkModel,
+  constantReader,
+  defaultBackend,
+  executorByName,
+  trialInput,
+  type LoadOptions,
+} from "./runtime/index.ts";
 
 export interface ExecuteOptions {
   /** Model file, bytes, or a model that is read already; may be left out where the plan needs no constants. */
@@ -56,7 +63,8 @@ export async function executePlan(plan: Plan, options: ExecuteOptions = {}): Pro
     return given ?? trialInput(plan, i, options.seed ?? 0);
   });
   for (const name of options.inputs?.keys() ?? []) {
-    if (!plan.inputs.some((id) => plan.values[id]!.name === name)) throw badInput(name, "the plan has no input of this name");
+    if (!plan.inputs.some((id) => plan.values[id]!.name === name))
+      throw badInput(name, "the plan has no input of this name");
   }
   const executor = await executorByName(options.backend ?? defaultBackend(plan));
   const executable = await executor.load(plan, { constant });
@@ -71,15 +79,38 @@ export async function executePlan(plan: Plan, options: ExecuteOptions = {}): Pro
       seconds = Math.min(seconds, now() - start);
       if (i === 0) afterFirst = executable.allocations();
     }
-    const check = options.check === true ? await compareUnplanned(plan, inputs, results, constant, executor.load) : null;
-    const outputs = results.map((tensor, i) => ({ name: plan.values[plan.outputs[i]!]!.name, tensor, sha256: createHash("sha256").update(bytesOf(tensor)).digest("hex") }));
-    return { backend: executor.name, device: executor.device, seconds, peakBytes: executable.peakBytes, check, outputs, madeUp, steadyAllocations: executable.allocations() - afterFirst };
+    const check =
+      options.check === true ? await compareUnplanned(plan, inputs, results, constant, executor.load) : null;
+    const outputs = results.map((tensor, i) => ({
+      name: plan.values[plan.outputs[i]!]!.name,
+      tensor,
+      sha256: createHash("sha256").update(bytesOf(tensor)).digest("hex"),
+    }));
+    return {
+      backend: executor.name,
+      device: executor.device,
+      seconds,
+      peakBytes: executable.peakBytes,
+      check,
+      outputs,
+      madeUp,
+      steadyAllocations: executable.allocations() - afterFirst,
+    };
   } finally {
     executable.dispose();
   }
 }
 
-async function compareUnplanned(plan: Plan, inputs: readonly Tensor[], planned: readonly Tensor[], constant: LoadOptions["constant"], load: (plan: Plan, options: LoadOptions) => Promise<{ run(inputs: readonly Tensor[]): Promise<Tensor[]>; dispose(): void }>): Promise<NonNullable<ExecuteResult["check"]>> {
+async function compareUnplanned(
+  plan: Plan,
+  inputs: readonly Tensor[],
+  planned: readonly Tensor[],
+  constant: LoadOptions["constant"],
+  load: (
+    plan: Plan,
+    options: LoadOptions,
+  ) => Promise<{ run(inputs: readonly Tensor[]): Promise<Tensor[]>; dispose(): void }>,
+): Promise<NonNullable<ExecuteResult["check"]>> {
   const reference = await load(plan, { constant, unplanned: true });
   try {
     const wanted = await reference.run(inputs);
@@ -100,7 +131,10 @@ async function constantsOf(plan: Plan, options: ExecuteOptions): Promise<(name: 
   if (wanted === undefined) return constantReader(new Map());
   const { model: given } = options;
   if (given === undefined) throw weightsMissing(wanted.name);
-  const model = typeof given === "string" || given instanceof Uint8Array ? await readModel(given, options.externalData === undefined ? {} : { externalData: options.externalData }) : given;
+  const model =
+    typeof given === "string" || given instanceof Uint8Array
+      ? await readModel(given, options.externalData === undefined ? {} : { externalData: options.externalData })
+      : given;
   checkModel(plan, model.sha256, model.file ?? model.graph.name);
   const inputs = plan.inputs.map((id) => plan.values[id]!);
   const { constants } = importModel(model, {

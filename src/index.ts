@@ -6,7 +6,17 @@ export { executePlan, type ExecuteOptions, type ExecuteResult } from "./execute.
 export type { DType } from "./ir/dtype.ts";
 export { parseIr } from "./ir/parse.ts";
 export { printGraph, printProgram } from "./ir/print.ts";
-export type { Diagnostic, Graph, GraphNode, GraphValue, KernelStep, Program, ProgramValue, TensorType, ValueId } from "./ir/types.ts";
+export type {
+  Diagnostic,
+  Graph,
+  GraphNode,
+  GraphValue,
+  KernelStep,
+  Program,
+  ProgramValue,
+  TensorType,
+  ValueId,
+} from "./ir/types.ts";
 export type { Tensor } from "./kernels/types.ts";
 export { importModel, type Imported, type ImportOptions } from "./onnx/import.ts";
 export type { Model } from "./onnx/model.ts";

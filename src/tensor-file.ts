@@ -19,4 +19,5 @@ export const tensorFileName = (index: number, name: string, tensor: Tensor): str
   `${index}_${name.replace(/[^A-Za-z0-9_-]/g, "_").slice(0, 80)}.${hasNpy(tensor.dtype) ? "npy" : "pb"}`;
 
 /** The bytes of a tensor's file, in the format of its `tensorFileName`. */
-export const encodeTensorFile = (name: string, tensor: Tensor): Uint8Array => (hasNpy(tensor.dtype) ? encodeNpy(tensor) : encodeTensor(name, tensor.dtype, tensor.shape, bytesOf(tensor)));
+export const encodeTensorFile = (name: string, tensor: Tensor): Uint8Array =>
+  hasNpy(tensor.dtype) ? encodeNpy(tensor) : encodeTensor(name, tensor.dtype, tensor.shape, bytesOf(tensor));

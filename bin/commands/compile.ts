@@ -7,13 +7,20 @@ export const compileCommand: Command = {
   describe: "plan a model's memory and write the plan as JSON",
   examples: [
     ["$0 compile resnet50.onnx -o plan.json", "a plan for TensorFlow.js WebAssembly"],
-    ["$0 compile bert.onnx --dim batch=8 --dim sequence=128 --target a100-40gb -o plan.json", "symbolic dims bound, another machine"],
+    [
+      "$0 compile bert.onnx --dim batch=8 --dim sequence=128 --target a100-40gb -o plan.json",
+      "symbolic dims bound, another machine",
+    ],
   ],
   options: (yargs) =>
     compileOptions(yargs)
       .positional("model", { type: "string", demandOption: true, describe: "ONNX file, or - for standard input" })
       .option("output", { alias: "o", type: "string", describe: "plan file to write, or - for standard output" })
-      .option("emit-ir", { type: "string", choices: ["graph", "program"], describe: "print this stage's textual IR instead of a summary" }),
+      .option("emit-ir", {
+        type: "string",
+        choices: ["graph", "program"],
+        describe: "print this stage's textual IR instead of a summary",
+      }),
   async run(flags) {
     const { summaryLine } = await import("../../src/report/summary.ts");
     const { writePlan } = await import("../../src/plan/write.ts");

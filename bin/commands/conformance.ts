@@ -6,7 +6,9 @@ import { progressLine } from "../progress.ts";
 export const conformanceCommand: Command = {
   command: "conformance <dir>",
   describe: "run ONNX backend test folders (model.onnx, test_data_set_*) and compare with their outputs",
-  examples: [["$0 conformance onnx/backend/test/data/node --backend cpu", "what passes, what is refused and why, what is wrong"]],
+  examples: [
+    ["$0 conformance onnx/backend/test/data/node --backend cpu", "what passes, what is refused and why, what is wrong"],
+  ],
   options: (yargs) =>
     yargs
       .positional("dir", { type: "string", demandOption: true, describe: "one case, or a folder of cases" })
@@ -26,16 +28,21 @@ export const conformanceCommand: Command = {
     const report = await runConformance(folder, text(flags, "backend") ?? "wasm", {
       signal: interrupt.signal,
       progress: (done, total) => progress.update(`${done} of ${total} cases`),
-      ...(typeof rtol === "number" || typeof atol === "number" ? { tolerance: { rtol: Number(rtol ?? 1e-3), atol: Number(atol ?? 1e-5) } } : {}),
+      ...(typeof rtol === "number" || typeof atol === "number"
+        ? { tolerance: { rtol: Number(rtol ?? 1e-3), atol: Number(atol ?? 1e-5) } }
+        : {}),
     });
     progress.done();
     interrupt.dispose();
     if (isSet(flags, "json")) process.stdout.write(`${JSON.stringify(report)}\n`);
     else {
-      for (const { name, code, message } of report.refused) process.stdout.write(`refused ${name}: ${code}: ${message}\n`);
+      for (const { name, code, message } of report.refused)
+        process.stdout.write(`refused ${name}: ${code}: ${message}\n`);
       for (const { name, message } of report.failed) process.stdout.write(`FAILED  ${name}: ${message}\n`);
       const percent = report.total === 0 ? 0 : (100 * report.passed.length) / report.total;
-      process.stdout.write(`${report.passed.length} of ${report.total} passed (${percent.toFixed(1)}%), ${report.refused.length} refused, ${report.failed.length} failed\n`);
+      process.stdout.write(
+        `${report.passed.length} of ${report.total} passed (${percent.toFixed(1)}%), ${report.refused.length} refused, ${report.failed.length} failed\n`,
+      );
     }
     if (interrupt.signal.aborted) throw new Interrupted();
     return report.failed.length === 0 ? 0 : 1;

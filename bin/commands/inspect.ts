@@ -23,7 +23,9 @@ export const inspectCommand: Command = {
     const peak = peakOf(plan, plan.target.arenaMemory);
     if (isSet(flags, "json")) {
       const rows = planRows(plan);
-      process.stdout.write(`${JSON.stringify({ model: plan.model, target: plan.target.name, summary: plan.summary, peak, values: rows })}\n`);
+      process.stdout.write(
+        `${JSON.stringify({ model: plan.model, target: plan.target.name, summary: plan.summary, peak, values: rows })}\n`,
+      );
       return 0;
     }
     const limit = Number(flags["limit"]);

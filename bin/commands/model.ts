@@ -23,7 +23,8 @@ export const modelCommand: Command = {
       else {
         for (const family of families) {
           process.stdout.write(`${family.name}: ${family.summary}\n`);
-          for (const option of family.options) process.stdout.write(`  ${option.name}=${String(option.default)}  ${option.description}\n`);
+          for (const option of family.options)
+            process.stdout.write(`  ${option.name}=${String(option.default)}  ${option.description}\n`);
         }
       }
       return 0;
@@ -32,7 +33,8 @@ export const modelCommand: Command = {
     if (flags["output"] === undefined) throw new UsageError("name the file to write with -o");
     const bytes = generateModel(required(flags, "name"), Object.fromEntries(pairs("--opt", texts(flags, "opt"))));
     await writeWhole(required(flags, "output"), bytes);
-    if (flags["output"] !== "-") process.stderr.write(`wrote ${required(flags, "output")}, ${bytes.byteLength} bytes\n`);
+    if (flags["output"] !== "-")
+      process.stderr.write(`wrote ${required(flags, "output")}, ${bytes.byteLength} bytes\n`);
     return 0;
   },
 };

@@ -28,7 +28,8 @@ export const optCommand: Command = {
     for (const name of texts(flags, "pass")) {
       const pass = passByName(name);
       if (pass.from !== ir.stage) throw wrongStage(name, pass.from, ir.stage);
-      if (ir.stage === "graph") ir = pass.graph === undefined ? lower(ir, loadTarget(text(flags, "target") ?? "tfjs-wasm")) : pass.graph(ir);
+      if (ir.stage === "graph")
+        ir = pass.graph === undefined ? lower(ir, loadTarget(text(flags, "target") ?? "tfjs-wasm")) : pass.graph(ir);
       else if (pass.program === undefined) throw wrongStage(name, "plan", ir.stage);
       else ir = pass.program(ir);
       const after = checkIr(ir);

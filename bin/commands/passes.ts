@@ -9,7 +9,9 @@ export const passesCommand: Command = {
     const { PASSES } = await import("../../passes/registry.ts");
     const { formatTable } = await import("../../src/report/table.ts");
     if (isSet(flags, "json")) {
-      process.stdout.write(`${JSON.stringify(PASSES.map(({ name, summary, from, to, optional }) => ({ name, summary, from, to, optional })))}\n`);
+      process.stdout.write(
+        `${JSON.stringify(PASSES.map(({ name, summary, from, to, optional }) => ({ name, summary, from, to, optional })))}\n`,
+      );
       return 0;
     }
     const lines = formatTable(PASSES, [

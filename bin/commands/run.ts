@@ -17,7 +17,11 @@ export const runCommand: Command = {
       .option("model", { type: "string", describe: "model file (default: the one that the plan names)" })
       .option("external-data", { type: "string", describe: "folder of the model's external data" })
       .option("backend", { type: "string", describe: "wasm or cpu (default: the plan's)" })
-      .option("input", { type: "string", array: true, describe: "NAME=FILE.npy or NAME=FILE.pb; inputs not given are made up from --seed" })
+      .option("input", {
+        type: "string",
+        array: true,
+        describe: "NAME=FILE.npy or NAME=FILE.pb; inputs not given are made up from --seed",
+      })
       .option("seed", { type: "string", default: "0", describe: "seed of made-up inputs" })
       .option("output", { type: "string", describe: "folder for the outputs" })
       .option("check", { type: "boolean", default: false, describe: "also run unplanned and compare bit for bit" })
@@ -30,7 +34,8 @@ export const runCommand: Command = {
     const planPath = required(flags, "plan");
     const plan = readPlan(await readBytes(planPath));
     const inputs = new Map<string, Awaited<ReturnType<typeof decodeTensorFile>>>();
-    for (const [name, path] of pairs("--input", texts(flags, "input"))) inputs.set(name, await decodeTensorFile(path, await readBytes(path)));
+    for (const [name, path] of pairs("--input", texts(flags, "input")))
+      inputs.set(name, await decodeTensorFile(path, await readBytes(path)));
     const model = text(flags, "model") ?? findModel(planPath, plan.model.file);
     const backend = text(flags, "backend");
     const externalData = text(flags, "external-data");
@@ -46,17 +51,37 @@ export const runCommand: Command = {
     });
     const folder = text(flags, "output");
     if (folder !== undefined) {
-      for (const [i, output] of result.outputs.entries()) await writeWhole(join(folder, tensorFileName(i, output.name, output.tensor)), await encodeTensorFile(output.name, output.tensor));
+      for (const [i, output] of result.outputs.entries())
+        await writeWhole(
+          join(folder, tensorFileName(i, output.name, output.tensor)),
+          await encodeTensorFile(output.name, output.tensor),
+        );
     }
-    for (const name of result.madeUp) process.stderr.write(`input ${JSON.stringify(name)}: made up from seed ${required(flags, "seed")}\n`);
+    for (const name of result.madeUp)
+      process.stderr.write(`input ${JSON.stringify(name)}: made up from seed ${required(flags, "seed")}\n`);
     const { backend: used, device, seconds, peakBytes, check } = result;
     if (isSet(flags, "json")) {
-      const outputs = result.outputs.map(({ name, tensor, sha256 }) => ({ name, dtype: tensor.dtype, shape: tensor.shape, sha256 }));
+      const outputs = result.outputs.map(({ name, tensor, sha256 }) => ({
+        name,
+        dtype: tensor.dtype,
+        shape: tensor.shape,
+        sha256,
+      }));
       process.stdout.write(`${JSON.stringify({ backend: used, device, seconds, peakBytes, check, outputs })}\n`);
     } else {
-      process.stdout.write(`ran on ${used} (${device}) in ${formatSeconds(seconds)}, ${formatBytes(peakBytes)} for activations and weights\n`);
-      for (const { name, tensor, sha256 } of result.outputs) process.stdout.write(`  ${JSON.stringify(name)} ${tensor.dtype}[${tensor.shape.join(",")}] sha256 ${sha256.slice(0, 16)}\n`);
-      if (check !== null) process.stdout.write(check.equal ? "check: bit for bit equal to an unplanned run\n" : `check: DIFFERS from an unplanned run, max abs error ${check.maxAbsError}\n`);
+      process.stdout.write(
+        `ran on ${used} (${device}) in ${formatSeconds(seconds)}, ${formatBytes(peakBytes)} for activations and weights\n`,
+      );
+      for (const { name, tensor, sha256 } of result.outputs)
+        process.stdout.write(
+          `  ${JSON.stringify(name)} ${tensor.dtype}[${tensor.shape.join(",")}] sha256 ${sha256.slice(0, 16)}\n`,
+        );
+      if (check !== null)
+        process.stdout.write(
+          check.equal
+            ? "check: bit for bit equal to an unplanned run\n"
+            : `check: DIFFERS from an unplanned run, max abs error ${check.maxAbsError}\n`,
+        );
     }
     return check !== null && !check.equal ? 1 : 0;
   },

@@ -21,7 +21,10 @@ export const targetsCommand: Command = {
     const lines = formatTable(targets, [
       { title: "target", cell: (target) => target.name },
       { title: "executor", cell: (target) => target.executor },
-      { title: "memories", cell: (target) => target.memories.map((memory) => `${memory.name} ${formatBytes(memory.bytes)}`).join(", ") },
+      {
+        title: "memories",
+        cell: (target) => target.memories.map((memory) => `${memory.name} ${formatBytes(memory.bytes)}`).join(", "),
+      },
       { title: "FLOP/s", right: true, cell: (target) => target.flopsPerSecond.toExponential(1) },
     ]);
     process.stdout.write(`${lines.join("\n")}\n`);

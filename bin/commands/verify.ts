@@ -22,7 +22,8 @@ export const verifyCommand: Command = {
       violations.push(...simulate(plan));
     }
     if (isSet(flags, "json")) process.stdout.write(`${JSON.stringify({ ok: violations.length === 0, violations })}\n`);
-    else if (violations.length === 0) process.stdout.write(`ok: ${plan.placements.length} placements, ${plan.steps.length} steps\n`);
+    else if (violations.length === 0)
+      process.stdout.write(`ok: ${plan.placements.length} placements, ${plan.steps.length} steps\n`);
     else {
       for (const { code, message } of violations.slice(0, 50)) process.stdout.write(`${code}: ${message}\n`);
       process.stdout.write(`${violations.length} violation(s)\n`);

@@ -53,7 +53,15 @@ async function runCase(testCase: TestCase, backend: string, tolerance: Tolerance
 }
 
 /** Runs every case of a folder. `progress` is told after each. */
-export async function runConformance(folder: string, backend: string, options: { readonly tolerance?: Tolerance; readonly progress?: (done: number, total: number) => void; readonly signal?: AbortSignal } = {}): Promise<ConformanceReport> {
+export async function runConformance(
+  folder: string,
+  backend: string,
+  options: {
+    readonly tolerance?: Tolerance;
+    readonly progress?: (done: number, total: number) => void;
+    readonly signal?: AbortSignal;
+  } = {},
+): Promise<ConformanceReport> {
   const cases = findCases(folder);
   const report: ConformanceReport = { backend, total: cases.length, passed: [], refused: [], failed: [] };
   for (const [i, testCase] of cases.entries()) {
@@ -62,10 +70,15 @@ export async function runConformance(folder: string, backend: string, options: {
       await runCase(testCase, backend, options.tolerance ?? toleranceOf(testCase.name));
       report.passed.push(testCase.name);
     } catch (error) {
-      if (error instanceof InputError || error instanceof InfeasibleError) report.refused.push({ name: testCase.name, code: error.code, message: error.message });
+      if (error instanceof InputError || error instanceof InfeasibleError)
+        report.refused.push({ name: testCase.name, code: error.code, message: error.message });
       else {
         const maxAbsError = error instanceof Mismatch && Number.isFinite(error.maxAbsError) ? error.maxAbsError : null;
-        report.failed.push({ name: testCase.name, message: error instanceof Error ? error.message : String(error), maxAbsError });
+        report.failed.push({
+          name: testCase.name,
+          message: error instanceof Error ? error.message : String(error),
+          maxAbsError,
+        });
       }
     }
     options.progress?.(i + 1, cases.length);

@@ -45,16 +45,30 @@ const graphs: fc.Arbitrary<Graph> = fc
   .map(({ name, inputs, constants, nodes, dims }) => {
     const builder = graphBuilder(name);
     for (const [own, type] of inputs) builder.input(own, type);
-    for (const [own, type, inline] of constants) builder.constant(own, type, inline ? { kind: "inline", base64: "AAAA" } : { kind: "model", name: own });
+    for (const [own, type, inline] of constants)
+      builder.constant(own, type, inline ? { kind: "inline", base64: "AAAA" } : { kind: "model", name: own });
     for (const node of nodes) {
       const operands = node.picks.map((pick) => (pick === null ? null : ((pick % builder.valueCount()) as ValueId)));
       builder.node(
-        { name: node.name, op: node.op, inputs: operands, attrs: attrsOf(node.attrs), flops: node.flops, scratch: node.scratch, opaque: node.flags[0], impure: node.flags[1] },
+        {
+          name: node.name,
+          op: node.op,
+          inputs: operands,
+          attrs: attrsOf(node.attrs),
+          flops: node.flops,
+          scratch: node.scratch,
+          opaque: node.flags[0],
+          impure: node.flags[1],
+        },
         node.results.map((result) => (result === null ? null : { name: result[0], type: result[1] })),
       );
     }
     const last = (builder.valueCount() - 1) as ValueId;
-    return builder.finish([last], dims.map(([own, size]) => ({ name: own, size })), [{ value: 0 as ValueId, base64: "AQ==" }]);
+    return builder.finish(
+      [last],
+      dims.map(([own, size]) => ({ name: own, size })),
+      [{ value: 0 as ValueId, base64: "AQ==" }],
+    );
   });
 
 describe("textual IR", () => {
@@ -76,7 +90,9 @@ describe("textual IR", () => {
         const compact = compactGraph(graph);
         expect(checkIr(compact)).toBeUndefined();
         expect(compactGraph(compact)).toEqual(compact);
-        expect(compact.outputs.map((id) => compact.values[id]!.name)).toEqual(graph.outputs.map((id) => graph.values[id]!.name));
+        expect(compact.outputs.map((id) => compact.values[id]!.name)).toEqual(
+          graph.outputs.map((id) => graph.values[id]!.name),
+        );
       }),
       { seed: 8, numRuns: 200 },
     );
@@ -89,14 +105,84 @@ describe("textual IR", () => {
       target: "tfjs-wasm",
       dims: [{ name: "batch", size: 2 }],
       values: [
-        { id: 0 as ValueId, name: "x", kind: "input", dtype: "float32", shape: [2, 3], bytes: 24, storage: { value: 0 as ValueId, offset: 0 } },
-        { id: 1 as ValueId, name: "w", kind: "temporary", dtype: "float16", shape: [4], bytes: 8, storage: { value: 1 as ValueId, offset: 0 }, source: { kind: "model", name: "w" } },
-        { id: 2 as ValueId, name: "wt", kind: "weight", dtype: "float16", shape: [4], bytes: 8, storage: { value: 2 as ValueId, offset: 0 } },
-        { id: 3 as ValueId, name: "v", kind: "activation", dtype: "float32", shape: [3], bytes: 12, storage: { value: 0 as ValueId, offset: 12 }, viewOf: 0 as ValueId },
-        { id: 4 as ValueId, name: "y y", kind: "output", dtype: "float32", shape: [3], bytes: 12, storage: { value: 0 as ValueId, offset: 12 } },
+        {
+          id: 0 as ValueId,
+          name: "x",
+          kind: "input",
+          dtype: "float32",
+          shape: [2, 3],
+          bytes: 24,
+          storage: { value: 0 as ValueId, offset: 0 },
+        },
+        {
+          id: 1 as ValueId,
+          name: "w",
+          kind: "temporary",
+          dtype: "float16",
+          shape: [4],
+          bytes: 8,
+          storage: { value: 1 as ValueId, offset: 0 },
+          source: { kind: "model", name: "w" },
+        },
+        {
+          id: 2 as ValueId,
+          name: "wt",
+          kind: "weight",
+          dtype: "float16",
+          shape: [4],
+          bytes: 8,
+          storage: { value: 2 as ValueId, offset: 0 },
+        },
+        {
+          id: 3 as ValueId,
+          name: "v",
+          kind: "activation",
+          dtype: "float32",
+          shape: [3],
+          bytes: 12,
+          storage: { value: 0 as ValueId, offset: 12 },
+          viewOf: 0 as ValueId,
+        },
+        {
+          id: 4 as ValueId,
+          name: "y y",
+          kind: "output",
+          dtype: "float32",
+          shape: [3],
+          bytes: 12,
+          storage: { value: 0 as ValueId, offset: 12 },
+        },
       ],
-      init: [{ kind: "kernel", kernel: "Transpose", node: "t", reads: [1 as ValueId], writes: [2 as ValueId], absentReads: [], absentWrites: [], attrs: attrsOf({ perm: [1, 0] }), mayOverwrite: [], flops: 0, seconds: 0 }],
-      steps: [{ kind: "kernel", kernel: "Relu", node: "r", reads: [3 as ValueId], writes: [4 as ValueId], absentReads: [1], absentWrites: [0], attrs: [], mayOverwrite: [0], flops: 3, seconds: 1.5e-7 }],
+      init: [
+        {
+          kind: "kernel",
+          kernel: "Transpose",
+          node: "t",
+          reads: [1 as ValueId],
+          writes: [2 as ValueId],
+          absentReads: [],
+          absentWrites: [],
+          attrs: attrsOf({ perm: [1, 0] }),
+          mayOverwrite: [],
+          flops: 0,
+          seconds: 0,
+        },
+      ],
+      steps: [
+        {
+          kind: "kernel",
+          kernel: "Relu",
+          node: "r",
+          reads: [3 as ValueId],
+          writes: [4 as ValueId],
+          absentReads: [1],
+          absentWrites: [0],
+          attrs: [],
+          mayOverwrite: [0],
+          flops: 3,
+          seconds: 1.5e-7,
+        },
+      ],
       inputs: [0 as ValueId],
       outputs: [4 as ValueId],
       specialized: [],

@@ -18,7 +18,12 @@ export interface Window {
   readonly dilations: readonly number[];
 }
 
-export const windowOf = (call: KernelCall, input: readonly number[], output: readonly number[], kernel: readonly number[]): Window => ({
+export const windowOf = (
+  call: KernelCall,
+  input: readonly number[],
+  output: readonly number[],
+  kernel: readonly number[],
+): Window => ({
   input,
   output,
   kernel,
@@ -82,7 +87,15 @@ const readFast = (tensor: Tensor): Read => {
 };
 
 /** y[n, m, o] = bias[m] + sum over c, taps of x[n, c, o*s - p + k*d] * w[m, c, k], any dtype; `xZero` and `wZero` are taken off first. */
-export function convolve(call: KernelCall, x: Tensor, w: Tensor, y: Tensor, put: (i: number, value: number, channel: number) => void, xZero: Read, wZero: Read): void {
+export function convolve(
+  call: KernelCall,
+  x: Tensor,
+  w: Tensor,
+  y: Tensor,
+  put: (i: number, value: number, channel: number) => void,
+  xZero: Read,
+  wZero: Read,
+): void {
   const [batch, channels, ...input] = x.shape as [number, number, ...number[]];
   const [filters, perGroup, ...kernel] = w.shape as [number, number, ...number[]];
   const output = y.shape.slice(2);
@@ -115,7 +128,16 @@ export function convolve(call: KernelCall, x: Tensor, w: Tensor, y: Tensor, put:
 }
 
 /** Float32, channels first: one row of results at a time, weights in registers, no test in the inner loop. */
-function convFloat32(call: KernelCall, x: Float32Array, xShape: readonly number[], w: Float32Array, wShape: readonly number[], bias: Float32Array | undefined, y: Float32Array, yShape: readonly number[]): void {
+function convFloat32(
+  call: KernelCall,
+  x: Float32Array,
+  xShape: readonly number[],
+  w: Float32Array,
+  wShape: readonly number[],
+  bias: Float32Array | undefined,
+  y: Float32Array,
+  yShape: readonly number[],
+): void {
   const [batch, channels, height, width] = xShape as [number, number, number, number];
   const [filters, perGroup, kh, kw] = wShape as [number, number, number, number];
   const [, , oh, ow] = yShape as [number, number, number, number];
@@ -150,7 +172,8 @@ function convFloat32(call: KernelCall, x: Float32Array, xShape: readonly number[
   }
 }
 
-const float32 = (tensor: Tensor | null | undefined): Float32Array | undefined => (tensor?.dtype === "float32" && tensor.data instanceof Float32Array ? tensor.data : undefined);
+const float32 = (tensor: Tensor | null | undefined): Float32Array | undefined =>
+  tensor?.dtype === "float32" && tensor.data instanceof Float32Array ? tensor.data : undefined;
 
 const conv: Kernel = (call) => {
   const x = operand(call, 0);
@@ -158,17 +181,29 @@ const conv: Kernel = (call) => {
   const bias = call.inputs[2];
   const y = result(call);
   const [fx, fw, fy] = [float32(x), float32(w), float32(y)];
-  if (fx && fw && fy && x.shape.length === 4) return convFloat32(call, fx, x.shape, fw, w.shape, float32(bias), fy, y.shape);
+  if (fx && fw && fy && x.shape.length === 4)
+    return convFloat32(call, fx, x.shape, fw, w.shape, float32(bias), fy, y.shape);
   if (fx && fw && fy && x.shape.length === 3) {
     // One dim is two, the first of size 1.
     const two = (shape: readonly number[]): number[] => [shape[0]!, shape[1]!, 1, shape[2]!];
     const [before = 0, after = 0] = intsAttr(call.attrs, "pads");
-    const attrs = new Map(call.attrs).set("strides", [1, ...intsAttr(call.attrs, "strides")]).set("dilations", [1, ...intsAttr(call.attrs, "dilations")]).set("pads", [0, before, 0, after]);
+    const attrs = new Map(call.attrs)
+      .set("strides", [1, ...intsAttr(call.attrs, "strides")])
+      .set("dilations", [1, ...intsAttr(call.attrs, "dilations")])
+      .set("pads", [0, before, 0, after]);
     return convFloat32({ ...call, attrs }, fx, two(x.shape), fw, two(w.shape), float32(bias), fy, two(y.shape));
   }
   const add = bias ? reader(bias) : () => 0;
   const write = writer(y);
-  convolve(call, x, w, y, (i, value, m) => write(i, value + add(m)), () => 0, () => 0);
+  convolve(
+    call,
+    x,
+    w,
+    y,
+    (i, value, m) => write(i, value + add(m)),
+    () => 0,
+    () => 0,
+  );
 };
 
 /** Integers with zero points, int32 out. Operands: x, w, x zero point, w zero point (one, or one a filter). */
@@ -209,13 +244,18 @@ const qlinearConv: Kernel = (call) => {
     x,
     w,
     y,
-    (i, value, m) => write(i, Math.min(high, Math.max(low, halfEven(((value + add(m)) * (sx(0) * sw(m))) / sy(0)) + zy(0)))),
+    (i, value, m) =>
+      write(i, Math.min(high, Math.max(low, halfEven(((value + add(m)) * (sx(0) * sw(m))) / sy(0)) + zy(0)))),
     scalar(xZero),
     scalar(wZero),
   );
 };
 
-const ACTIVATE: Readonly<Record<string, (x: number) => number>> = { none: (x) => x, relu: (x) => (x > 0 ? x : x === x ? 0 : x), relu6: (x) => Math.min(6, Math.max(0, x)) };
+const ACTIVATE: Readonly<Record<string, (x: number) => number>> = {
+  none: (x) => x,
+  relu: (x) => (x > 0 ? x : x === x ? 0 : x),
+  relu6: (x) => Math.min(6, Math.max(0, x)),
+};
 
 /** Channels last: x [N,H,W,C], filter [kh,kw,C/group,M], bias [M]; attrs also: activation. */
 const convNhwc: Kernel = (call) => {
@@ -306,7 +346,10 @@ const convTranspose: Kernel = (call) => {
     for (let t = 0; t < taps; t++) {
       let at = 0;
       for (let d = 0; d < rank; d++) {
-        const i = tables[d]![(Math.floor(p / outStrides[d]!) % output[d]!) * kernel[d]! + (Math.floor(t / tapStrides[d]!) % kernel[d]!)]!;
+        const i =
+          tables[d]![
+            (Math.floor(p / outStrides[d]!) % output[d]!) * kernel[d]! + (Math.floor(t / tapStrides[d]!) % kernel[d]!)
+          ]!;
         if (i < 0) {
           at = -1;
           break;
@@ -330,4 +373,10 @@ const convTranspose: Kernel = (call) => {
   }
 };
 
-export const convKernels: KernelTable = { Conv: conv, ConvInteger: convInteger, QLinearConv: qlinearConv, ConvNHWC: convNhwc, ConvTranspose: convTranspose };
+export const convKernels: KernelTable = {
+  Conv: conv,
+  ConvInteger: convInteger,
+  QLinearConv: qlinearConv,
+  ConvNHWC: convNhwc,
+  ConvTranspose: convTranspose,
+};

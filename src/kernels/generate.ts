@@ -65,4 +65,10 @@ const oneHot: Kernel = (call) => {
   }
 };
 
-export const generateKernels: KernelTable = { Fill: fill, FillBig: fillBig, Range: range, EyeLike: eyeLike, OneHot: oneHot };
+export const generateKernels: KernelTable = {
+  Fill: fill,
+  FillBig: fillBig,
+  Range: range,
+  EyeLike: eyeLike,
+  OneHot: oneHot,
+};

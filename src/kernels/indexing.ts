@@ -20,7 +20,8 @@ function indexReader(kernel: string, indices: Tensor): (i: number, size: number)
 const product = (dims: readonly number[]): number => dims.reduce((a, b) => a * b, 1);
 
 const copyAll = (from: Tensor, to: Tensor): void => {
-  if (from.data.byteOffset !== to.data.byteOffset || from.data.buffer !== to.data.buffer) bytesOf(to).set(bytesOf(from));
+  if (from.data.byteOffset !== to.data.byteOffset || from.data.buffer !== to.data.buffer)
+    bytesOf(to).set(bytesOf(from));
 };
 
 /** attrs: axis. */
@@ -103,13 +104,23 @@ function combiner(reduction: string, updates: Tensor, y: Tensor): Combine {
     const old = bigReader(y);
     const update = bigReader(updates);
     const write = bigWriter(y);
-    const apply: Record<string, (a: bigint, b: bigint) => bigint> = { add: (a, b) => a + b, mul: (a, b) => a * b, max: (a, b) => (a > b ? a : b), min: (a, b) => (a < b ? a : b) };
+    const apply: Record<string, (a: bigint, b: bigint) => bigint> = {
+      add: (a, b) => a + b,
+      mul: (a, b) => a * b,
+      max: (a, b) => (a > b ? a : b),
+      min: (a, b) => (a < b ? a : b),
+    };
     return (from, to) => write(to, apply[reduction]!(old(to), update(from)));
   }
   const old = reader(y);
   const update = reader(updates);
   const write = writer(y);
-  const apply: Record<string, (a: number, b: number) => number> = { add: (a, b) => a + b, mul: (a, b) => a * b, max: Math.max, min: Math.min };
+  const apply: Record<string, (a: number, b: number) => number> = {
+    add: (a, b) => a + b,
+    mul: (a, b) => a * b,
+    max: Math.max,
+    min: Math.min,
+  };
   return (from, to) => write(to, apply[reduction]!(old(to), update(from)));
 }
 
@@ -189,7 +200,8 @@ const compress: Kernel = (call) => {
   const length = Math.min(size, sizeOf(operand(call, 1).shape));
   const kept = Array.from({ length }, (_, i) => i).filter((i) => condition(i) !== 0);
   const move = runMover(x, y);
-  for (let o = 0; o < outer; o++) kept.forEach((from, k) => move((o * size + from) * inner, (o * kept.length + k) * inner, inner));
+  for (let o = 0; o < outer; o++)
+    kept.forEach((from, k) => move((o * size + from) * inner, (o * kept.length + k) * inner, inner));
 };
 
 export const indexingKernels: KernelTable = {

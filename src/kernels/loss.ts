@@ -24,7 +24,8 @@ function reduceLoss(call: KernelCall, logProbability: (i: number) => number): vo
     for (let i = 0; i < inner; i++) {
       const label = target(n * inner + i);
       const skip = ignore !== "" && label === Number(ignore);
-      if (!skip && !(label >= 0 && label < classes)) throw badData("NegativeLogLikelihoodLoss", `label ${label} is outside ${classes} classes`);
+      if (!skip && !(label >= 0 && label < classes))
+        throw badData("NegativeLogLikelihoodLoss", `label ${label} is outside ${classes} classes`);
       const own = skip ? 0 : weight(label);
       const loss = skip ? 0 : -own * logProbability((n * classes + label) * inner + i);
       weights += own;
@@ -63,4 +64,7 @@ const softmaxCrossEntropy: Kernel = (call) => {
   reduceLoss(call, (at) => read(at) - shift[Math.floor(at / perImage) * inner + (at % inner)]!);
 };
 
-export const lossKernels: KernelTable = { NegativeLogLikelihoodLoss: nllLoss, SoftmaxCrossEntropyLoss: softmaxCrossEntropy };
+export const lossKernels: KernelTable = {
+  NegativeLogLikelihoodLoss: nllLoss,
+  SoftmaxCrossEntropyLoss: softmaxCrossEntropy,
+};

@@ -5,7 +5,11 @@ import { numberAttr, operand, result } from "./elementwise.ts";
 import { copyStrided, mover, runMover } from "./strided.ts";
 import type { Kernel, KernelCall, KernelTable, Tensor } from "./types.ts";
 
-const dense = (tensor: Tensor): { tensor: Tensor; base: number; strides: number[] } => ({ tensor, base: 0, strides: stridesOf(tensor.shape) });
+const dense = (tensor: Tensor): { tensor: Tensor; base: number; strides: number[] } => ({
+  tensor,
+  base: 0,
+  strides: stridesOf(tensor.shape),
+});
 
 /** attrs: perm. */
 const transpose: Kernel = (call) => {
@@ -54,7 +58,11 @@ const slice: Kernel = (call) => {
   const own = stridesOf(x.shape);
   const starts = intsAttr(call.attrs, "starts");
   const strides = intsAttr(call.attrs, "steps").map((step, d) => step * own[d]!);
-  copyStrided(y.shape, { tensor: x, base: starts.reduce((sum, start, d) => sum + start * own[d]!, 0), strides }, dense(y));
+  copyStrided(
+    y.shape,
+    { tensor: x, base: starts.reduce((sum, start, d) => sum + start * own[d]!, 0), strides },
+    dense(y),
+  );
 };
 
 /** Repeats the whole operand along each dim. */
@@ -104,7 +112,9 @@ const pad: Kernel = (call) => {
   const before = intsAttr(call.attrs, "pads");
   const index = PAD_INDEX[textAttr(call.attrs, "mode")]!;
   const own = stridesOf(x.shape);
-  const tables = y.shape.map((dim, d) => Int32Array.from({ length: dim }, (_, i) => index(i - before[d]!, x.shape[d]!)));
+  const tables = y.shape.map((dim, d) =>
+    Int32Array.from({ length: dim }, (_, i) => index(i - before[d]!, x.shape[d]!)),
+  );
   const move = mover(x, y);
   const fill = padFiller(call, y);
   const at = y.shape.map(() => 0);
@@ -137,7 +147,11 @@ const reshapeTranspose: Kernel = (call) => {
   const perm = intsAttr(call.attrs, "perm");
   const own = stridesOf(shape);
   const moved = perm.map((d) => shape[d]!);
-  copyStrided(moved, { tensor: x, base: 0, strides: perm.map((d) => own[d]!) }, { tensor: result(call), base: 0, strides: stridesOf(moved) });
+  copyStrided(
+    moved,
+    { tensor: x, base: 0, strides: perm.map((d) => own[d]!) },
+    { tensor: result(call), base: 0, strides: stridesOf(moved) },
+  );
 };
 
 /** attrs: batch, time (axes). Operand 1: lengths. */

@@ -6,7 +6,8 @@ import type { Kernel, KernelTable, Tensor } from "./types.ts";
 
 type Read = (i: number) => number;
 
-const readOr = (tensor: Tensor | null | undefined, fallback: number): Read => (tensor ? reader(tensor) : () => fallback);
+const readOr = (tensor: Tensor | null | undefined, fallback: number): Read =>
+  tensor ? reader(tensor) : () => fallback;
 
 /** attrs: epsilon. Operands: x, scale, bias, mean, variance (one a channel). */
 const batchNorm =
@@ -44,7 +45,12 @@ const batchNormTraining: Kernel = (call) => {
   const channels = x.shape[1]!;
   const inner = sizeOf(x.shape.slice(2));
   const batch = x.shape[0]!;
-  const [scale, bias, oldMean, oldVariance] = [1, 2, 3, 4].map((i) => reader(operand(call, i))) as [Read, Read, Read, Read];
+  const [scale, bias, oldMean, oldVariance] = [1, 2, 3, 4].map((i) => reader(operand(call, i))) as [
+    Read,
+    Read,
+    Read,
+    Read,
+  ];
   const epsilon = numberAttr(call.attrs, "epsilon");
   const momentum = numberAttr(call.attrs, "momentum");
   const read = reader(x);
@@ -56,7 +62,8 @@ const batchNormTraining: Kernel = (call) => {
     for (let b = 0; b < batch; b++) for (let i = 0; i < inner; i++) sum += read((b * channels + c) * inner + i);
     const count = batch * inner;
     const mean = sum / count;
-    for (let b = 0; b < batch; b++) for (let i = 0; i < inner; i++) squares += (read((b * channels + c) * inner + i) - mean) ** 2;
+    for (let b = 0; b < batch; b++)
+      for (let i = 0; i < inner; i++) squares += (read((b * channels + c) * inner + i) - mean) ** 2;
     const variance = squares / count;
     outputs[0]?.(c, oldMean(c) * momentum + mean * (1 - momentum));
     outputs[1]?.(c, oldVariance(c) * momentum + variance * (1 - momentum));
@@ -98,18 +105,37 @@ const layerNorm: Kernel = (call) => {
   const writeInverse = inverseTensor ? writer(inverseTensor) : undefined;
   const read = reader(x);
   const write = y ? writer(y) : undefined;
-  const fast = x.data instanceof Float32Array && y?.data instanceof Float32Array && scaleTensor.data instanceof Float32Array && (!biasTensor || biasTensor.data instanceof Float32Array) ? { x: x.data, y: y.data } : undefined;
+  const fast =
+    x.data instanceof Float32Array &&
+    y?.data instanceof Float32Array &&
+    scaleTensor.data instanceof Float32Array &&
+    (!biasTensor || biasTensor.data instanceof Float32Array)
+      ? { x: x.data, y: y.data }
+      : undefined;
   for (let r = 0; r < rows; r++) {
     const from = r * count;
     const { mean, inverse } = fast ? momentsFloat32(fast.x, from, count, epsilon) : moments(read, from, count, epsilon);
     writeMean?.(r, mean);
     writeInverse?.(r, inverse);
-    if (fast) for (let i = 0; i < count; i++) fast.y[from + i] = (fast.x[from + i]! - mean) * inverse * scaleAt(from + i) + (biasAt === undefined ? 0 : biasAt(from + i));
-    else for (let i = 0; i < count; i++) write?.(from + i, (read(from + i) - mean) * inverse * scaleAt(from + i) + (biasAt === undefined ? 0 : biasAt(from + i)));
+    if (fast)
+      for (let i = 0; i < count; i++)
+        fast.y[from + i] =
+          (fast.x[from + i]! - mean) * inverse * scaleAt(from + i) + (biasAt === undefined ? 0 : biasAt(from + i));
+    else
+      for (let i = 0; i < count; i++)
+        write?.(
+          from + i,
+          (read(from + i) - mean) * inverse * scaleAt(from + i) + (biasAt === undefined ? 0 : biasAt(from + i)),
+        );
   }
 };
 
-function momentsFloat32(x: Float32Array, from: number, count: number, epsilon: number): { mean: number; inverse: number } {
+function momentsFloat32(
+  x: Float32Array,
+  from: number,
+  count: number,
+  epsilon: number,
+): { mean: number; inverse: number } {
   let sum = 0;
   for (let i = from; i < from + count; i++) sum += x[i]!;
   const mean = sum / count;
@@ -217,7 +243,8 @@ const meanVarianceNorm: Kernel = (call) => {
   const strides = x.shape.map((_, d) => sizeOf(x.shape.slice(d + 1)));
   const total = sizeOf(x.shape);
   const keep = x.shape.map((_, d) => !axes.includes(d));
-  const group = (i: number): number => x.shape.reduce((key, dim, d) => (keep[d] ? key * dim + (Math.floor(i / strides[d]!) % dim) : key), 0);
+  const group = (i: number): number =>
+    x.shape.reduce((key, dim, d) => (keep[d] ? key * dim + (Math.floor(i / strides[d]!) % dim) : key), 0);
   const groups = x.shape.reduce((product, dim, d) => (keep[d] ? product * dim : product), 1);
   const sums = new Float64Array(groups);
   const squares = new Float64Array(groups);
@@ -237,7 +264,11 @@ const meanVarianceNorm: Kernel = (call) => {
 /** attrs: alpha, beta, bias, size. Krizhevsky et al., 2012, section 3.3. */
 const lrn: Kernel = (call) => {
   const x = operand(call, 0);
-  const [alpha, beta, bias] = ["alpha", "beta", "bias"].map((name) => numberAttr(call.attrs, name)) as [number, number, number];
+  const [alpha, beta, bias] = ["alpha", "beta", "bias"].map((name) => numberAttr(call.attrs, name)) as [
+    number,
+    number,
+    number,
+  ];
   const size = intAttr(call.attrs, "size");
   const [batch, channels] = x.shape as [number, number];
   const inner = sizeOf(x.shape.slice(2));
@@ -249,7 +280,8 @@ const lrn: Kernel = (call) => {
     for (let c = 0; c < channels; c++) {
       for (let i = 0; i < inner; i++) {
         let sum = 0;
-        for (let k = Math.max(0, c - before); k <= Math.min(channels - 1, c + after); k++) sum += read((n * channels + k) * inner + i) ** 2;
+        for (let k = Math.max(0, c - before); k <= Math.min(channels - 1, c + after); k++)
+          sum += read((n * channels + k) * inner + i) ** 2;
         const at = (n * channels + c) * inner + i;
         write(at, read(at) / (bias + (alpha / size) * sum) ** beta);
       }
@@ -317,7 +349,10 @@ const embedLayerNorm: Kernel = (call) => {
       const position = positionIds === undefined ? s : positionIds(sharedPositions ? s : at);
       let sum = 0;
       for (let h = 0; h < hidden; h++) {
-        row[h] = readWord(readId(at) * hidden + h) + readPosition(position * hidden + h) + (segment === undefined ? 0 : segment(segmentId(at) * hidden + h));
+        row[h] =
+          readWord(readId(at) * hidden + h) +
+          readPosition(position * hidden + h) +
+          (segment === undefined ? 0 : segment(segmentId(at) * hidden + h));
         sum += row[h]!;
       }
       const mean = sum / hidden;

@@ -22,15 +22,30 @@ function planes(shape: readonly number[], last: boolean): Planes {
   }
   const channels = shape.at(-1)!;
   const size = sizeOf(shape.slice(1, -1));
-  return { count: shape[0]! * channels, size, base: (p) => Math.floor(p / channels) * size * channels + (p % channels), step: channels };
+  return {
+    count: shape[0]! * channels,
+    size,
+    base: (p) => Math.floor(p / channels) * size * channels + (p % channels),
+    step: channels,
+  };
 }
 
-const spatial = (shape: readonly number[], last: boolean): readonly number[] => (last ? shape.slice(1, -1) : shape.slice(2));
+const spatial = (shape: readonly number[], last: boolean): readonly number[] =>
+  last ? shape.slice(1, -1) : shape.slice(2);
 
-function poolOffsets(call: KernelCall, x: Tensor, y: Tensor, last: boolean): { offsets: Int32Array; taps: number; positions: number } {
+function poolOffsets(
+  call: KernelCall,
+  x: Tensor,
+  y: Tensor,
+  last: boolean,
+): { offsets: Int32Array; taps: number; positions: number } {
   const kernel = intsAttr(call.attrs, "kernel_shape");
   const output = spatial(y.shape, last);
-  return { offsets: tapOffsets(windowOf(call, spatial(x.shape, last), output, kernel)), taps: sizeOf(kernel), positions: sizeOf(output) };
+  return {
+    offsets: tapOffsets(windowOf(call, spatial(x.shape, last), output, kernel)),
+    taps: sizeOf(kernel),
+    positions: sizeOf(output),
+  };
 }
 
 /** attrs: kernel_shape, strides, pads, dilations, column_major (of the indices). Results: maxima, their flat indices. */
@@ -47,7 +62,10 @@ const maxPool =
     const move = mover(x, y);
     const writeIndex = indices ? bigWriter(indices) : undefined;
     const column = flagAttr(call.attrs, "column_major") ? columnMajor(spatial(x.shape, last)) : undefined;
-    const fast = x.data instanceof Float32Array && y.data instanceof Float32Array && !writeIndex ? { x: x.data, y: y.data } : undefined;
+    const fast =
+      x.data instanceof Float32Array && y.data instanceof Float32Array && !writeIndex
+        ? { x: x.data, y: y.data }
+        : undefined;
     for (let p = 0; p < from.count; p++) {
       const base = from.base(p);
       for (let o = 0; o < positions; o++) {
@@ -118,12 +136,15 @@ const averagePool =
 /** With count_include_pad: taps inside the padded input (ceil_mode may reach past it). */
 function divisors(call: KernelCall, input: readonly number[], output: readonly number[]): Float64Array | undefined {
   if (!flagAttr(call.attrs, "count_include_pad")) return undefined;
-  const [kernel, strides, pads, dilations] = ["kernel_shape", "strides", "pads", "dilations"].map((name) => intsAttr(call.attrs, name)) as [readonly number[], readonly number[], readonly number[], readonly number[]];
+  const [kernel, strides, pads, dilations] = ["kernel_shape", "strides", "pads", "dilations"].map((name) =>
+    intsAttr(call.attrs, name),
+  ) as [readonly number[], readonly number[], readonly number[], readonly number[]];
   const rank = input.length;
   const perDim = output.map((size, d) =>
     Array.from({ length: size }, (_, o) => {
       let count = 0;
-      for (let k = 0; k < kernel[d]!; k++) if (o * strides[d]! + k * dilations[d]! < input[d]! + pads[d]! + pads[d + rank]!) count++;
+      for (let k = 0; k < kernel[d]!; k++)
+        if (o * strides[d]! + k * dilations[d]! < input[d]! + pads[d]! + pads[d + rank]!) count++;
       return count;
     }),
   );
@@ -163,7 +184,10 @@ const lpPool: Kernel = (call) => {
 
 /** One value a plane. */
 const globalPool =
-  (last: boolean, fold: (read: (i: number) => number, from: number, count: number, step: number, call: KernelCall) => number): Kernel =>
+  (
+    last: boolean,
+    fold: (read: (i: number) => number, from: number, count: number, step: number, call: KernelCall) => number,
+  ): Kernel =>
   (call) => {
     const x = operand(call, 0);
     const from = planes(x.shape, last);

@@ -12,14 +12,19 @@ interface Folding {
   readonly rows: boolean;
 }
 
-const offsetsOver = (shape: readonly number[], strides: readonly number[], dims: readonly number[]): Int32Array | Float64Array => {
+const offsetsOver = (
+  shape: readonly number[],
+  strides: readonly number[],
+  dims: readonly number[],
+): Int32Array | Float64Array => {
   const count = dims.reduce((product, d) => product * shape[d]!, 1);
   const offsets = sizeOf(shape) < 2 ** 31 ? new Int32Array(count) : new Float64Array(count);
   let filled = 1;
   // Innermost dim last: fill by repeating what is there.
   for (let k = dims.length - 1; k >= 0; k--) {
     const d = dims[k]!;
-    for (let i = shape[d]! - 1; i >= 0; i--) for (let j = 0; j < filled; j++) offsets[i * filled + j] = offsets[j]! + i * strides[d]!;
+    for (let i = shape[d]! - 1; i >= 0; i--)
+      for (let j = 0; j < filled; j++) offsets[i * filled + j] = offsets[j]! + i * strides[d]!;
     filled *= shape[d]!;
     if (filled === 0) break;
   }
@@ -31,7 +36,11 @@ function folding(shape: readonly number[], axes: readonly number[]): Folding {
   const all = shape.map((_, d) => d);
   const kept = all.filter((d) => !axes.includes(d));
   const folded = all.filter((d) => axes.includes(d));
-  return { starts: offsetsOver(shape, strides, kept), offsets: offsetsOver(shape, strides, folded), rows: folded.every((d, i) => d === shape.length - folded.length + i) };
+  return {
+    starts: offsetsOver(shape, strides, kept),
+    offsets: offsetsOver(shape, strides, folded),
+    rows: folded.every((d, i) => d === shape.length - folded.length + i),
+  };
 }
 
 interface Reduction {
@@ -48,7 +57,14 @@ const smaller = (a: number, b: number): number => (a !== a || b !== b ? NaN : a 
 
 const REDUCTIONS: Readonly<Record<string, Reduction>> = {
   ReduceSum: { start: 0, step: (a, x) => a + x, bigStart: 0n, big: (a, x) => a + x },
-  ReduceMean: { start: 0, step: (a, x) => a + x, finish: (a, count) => a / count, bigStart: 0n, big: (a, x) => a + x, bigFinish: (a, count) => (count === 0 ? 0n : a / BigInt(count)) },
+  ReduceMean: {
+    start: 0,
+    step: (a, x) => a + x,
+    finish: (a, count) => a / count,
+    bigStart: 0n,
+    big: (a, x) => a + x,
+    bigFinish: (a, count) => (count === 0 ? 0n : a / BigInt(count)),
+  },
   ReduceMax: { start: -Infinity, step: larger, bigStart: -(2n ** 63n), big: (a, x) => (a > x ? a : x) },
   ReduceMin: { start: Infinity, step: smaller, bigStart: 2n ** 64n, big: (a, x) => (a < x ? a : x) },
   ReduceProd: { start: 1, step: (a, x) => a * x, bigStart: 1n, big: (a, x) => a * x },
@@ -80,7 +96,8 @@ const reduceKernel =
     const write = writer(y);
     const end = finish ?? ((value: number) => value);
     const whole = isInteger(y);
-    const put = (o: number, value: number): void => write(o, whole ? integerResult(y, end(value, count)) : end(value, count));
+    const put = (o: number, value: number): void =>
+      write(o, whole ? integerResult(y, end(value, count)) : end(value, count));
     if (x.data instanceof Float32Array && rows) {
       for (let o = 0; o < starts.length; o++) {
         const from = starts[o]!;
@@ -145,7 +162,8 @@ const argKernel =
     };
     for (let o = 0; o < starts.length; o++) {
       let best = 0;
-      for (let i = 1; i < offsets.length; i++) if (better(starts[o]! + offsets[i]!, starts[o]! + offsets[best]!)) best = i;
+      for (let i = 1; i < offsets.length; i++)
+        if (better(starts[o]! + offsets[i]!, starts[o]! + offsets[best]!)) best = i;
       write(o, BigInt(best));
     }
   };
@@ -160,7 +178,12 @@ const scanKernel =
     const exclusive = flagAttr(call.attrs, "exclusive");
     const reverse = flagAttr(call.attrs, "reverse");
     const count = offsets.length;
-    const run = <T>(read: (i: number) => T, write: (i: number, value: T) => void, zero: T, fold: (a: T, x: T) => T): void => {
+    const run = <T>(
+      read: (i: number) => T,
+      write: (i: number, value: T) => void,
+      zero: T,
+      fold: (a: T, x: T) => T,
+    ): void => {
       for (let o = 0; o < starts.length; o++) {
         let value = zero;
         for (let k = 0; k < count; k++) {
@@ -184,7 +207,8 @@ const hardmax: Kernel = (call) => {
   const write = writer(y);
   for (let o = 0; o < starts.length; o++) {
     let best = 0;
-    for (let i = 1; i < offsets.length; i++) if (read(starts[o]! + offsets[i]!) > read(starts[o]! + offsets[best]!)) best = i;
+    for (let i = 1; i < offsets.length; i++)
+      if (read(starts[o]! + offsets[i]!) > read(starts[o]! + offsets[best]!)) best = i;
     for (let i = 0; i < offsets.length; i++) write(starts[o]! + offsets[i]!, i === best ? 1 : 0);
   }
 };

@@ -42,7 +42,8 @@ function groups(x: Tensor, axis: number, sorted: boolean): Groups {
   const size = axis < 0 ? sizeOf(x.shape) : x.shape[axis]!;
   const inner = axis < 0 ? 1 : x.shape.slice(axis + 1).reduce((a, b) => a * b, 1);
   const outer = axis < 0 ? 1 : x.shape.slice(0, axis).reduce((a, b) => a * b, 1);
-  const entry = (k: number): number[] => Array.from({ length: outer * inner }, (_, i) => read((Math.floor(i / inner) * size + k) * inner + (i % inner)));
+  const entry = (k: number): number[] =>
+    Array.from({ length: outer * inner }, (_, i) => read((Math.floor(i / inner) * size + k) * inner + (i % inner)));
   const seen = new Map<string, number>();
   const first: number[] = [];
   const raw: number[] = [];
@@ -86,9 +87,10 @@ const unique: Kernel = (call) => {
     const size = axis < 0 ? sizeOf(x.shape) : x.shape[axis]!;
     const inner = axis < 0 ? 1 : x.shape.slice(axis + 1).reduce((a, b) => a * b, 1);
     const outer = axis < 0 ? 1 : x.shape.slice(0, axis).reduce((a, b) => a * b, 1);
-    for (let o = 0; o < outer; o++) first.forEach((k, g) => {
-      for (let i = 0; i < inner; i++) move((o * size + k) * inner + i, (o * first.length + g) * inner + i);
-    });
+    for (let o = 0; o < outer; o++)
+      first.forEach((k, g) => {
+        for (let i = 0; i < inner; i++) move((o * size + k) * inner + i, (o * first.length + g) * inner + i);
+      });
   }
   [first, inverse, counts].forEach((list, i) => {
     const output = rest[i];

@@ -55,11 +55,17 @@ export function copyStrided(shape: readonly number[], source: Strided, target: S
   let inner = shape.length;
   let run = 1;
   // Trailing dims that lie together on both sides move as one run.
-  while (inner > 0 && (shape[inner - 1] === 1 || (source.strides[inner - 1] === run && target.strides[inner - 1] === run))) run *= shape[--inner]!;
+  while (
+    inner > 0 &&
+    (shape[inner - 1] === 1 || (source.strides[inner - 1] === run && target.strides[inner - 1] === run))
+  )
+    run *= shape[--inner]!;
   const outer = shape.slice(0, inner);
   if (run === 1 && outer.length > 0) return copyElements(outer, source, target);
   const move = runMover(source.tensor, target.tensor);
-  forEachIndex(outer, [source.strides.slice(0, inner), target.strides.slice(0, inner)], (_, offsets) => move(source.base + offsets[0]!, target.base + offsets[1]!, run));
+  forEachIndex(outer, [source.strides.slice(0, inner), target.strides.slice(0, inner)], (_, offsets) =>
+    move(source.base + offsets[0]!, target.base + offsets[1]!, run),
+  );
 }
 
 /** Element by element, with the innermost dim as a plain loop. */

@@ -6,7 +6,8 @@ const MAX_BYTES = 512 * 1024 * 1024;
 
 /** Throws InputError: `invalid-plan`, `plan-version`, `limit-exceeded`. */
 export function readPlan(input: string | Uint8Array, maxBytes = MAX_BYTES): Plan {
-  if ((typeof input === "string" ? input.length : input.byteLength) > maxBytes) throw limitExceeded("bytes of a plan", maxBytes, undefined);
+  if ((typeof input === "string" ? input.length : input.byteLength) > maxBytes)
+    throw limitExceeded("bytes of a plan", maxBytes, undefined);
   let json: unknown;
   try {
     json = JSON.parse(typeof input === "string" ? input : new TextDecoder("utf-8", { fatal: true }).decode(input));

@@ -23,7 +23,9 @@ export function simulate(plan: Plan): Violation[] {
   const grain = grainOf(plan);
   const shadows = new Map<string, Int32Array>();
   for (const { name: memory, bytes } of plan.target.memories) {
-    const top = plan.placements.filter((placed) => placed.memory === memory).reduce((most, placed) => Math.max(most, placed.offset + placed.bytes), 0);
+    const top = plan.placements
+      .filter((placed) => placed.memory === memory)
+      .reduce((most, placed) => Math.max(most, placed.offset + placed.bytes), 0);
     if (top > bytes) report("outside-memory", `${memory} has ${bytes} bytes, a placement ends at ${top}`);
     shadows.set(memory, new Int32Array(Math.ceil(top / grain)).fill(POISON));
   }
@@ -58,27 +60,33 @@ export function simulate(plan: Plan): Violation[] {
   const read = (id: number, who: string): void => {
     const places = resident.get(values[id]!.storage.value) ?? [];
     if (places.length === 0) report("not-resident", `${who} reads ${name(id)}, which is nowhere`);
-    else if (!places.some((placed) => intact(id, placed))) report("wrong-content", `${who} reads ${name(id)}, whose bytes hold something else`);
+    else if (!places.some((placed) => intact(id, placed)))
+      report("wrong-content", `${who} reads ${name(id)}, whose bytes hold something else`);
   };
 
   const made = new Set<number>();
   for (const value of values) if (value.source !== null) made.add(value.id);
   for (const step of plan.init) {
-    for (const id of step.reads) if (!made.has(origin(id))) report("read-before-write", `load-time step '${step.node}' reads ${name(id)}`);
+    for (const id of step.reads)
+      if (!made.has(origin(id))) report("read-before-write", `load-time step '${step.node}' reads ${name(id)}`);
     for (const id of step.writes) made.add(id);
   }
 
   for (let i = 0; i < end; i++) {
     for (const placed of ending.get(i) ?? []) {
       shadows.get(placed.memory)!.fill(POISON, ...range(placed.value, placed));
-      resident.set(placed.value, (resident.get(placed.value) ?? []).filter((other) => other !== placed));
+      resident.set(
+        placed.value,
+        (resident.get(placed.value) ?? []).filter((other) => other !== placed),
+      );
     }
     for (const placed of starting.get(i) ?? []) {
       resident.set(placed.value, [...(resident.get(placed.value) ?? []), placed]);
       shadows.get(placed.memory)!.fill(POISON, ...range(placed.value, placed));
     }
     if (i === 0) {
-      for (const value of values) if (value.kind === "weight" && value.viewOf === null && made.has(value.id)) mark(value.id, value.id);
+      for (const value of values)
+        if (value.kind === "weight" && value.viewOf === null && made.has(value.id)) mark(value.id, value.id);
       for (const id of plan.inputs) mark(id, id);
     }
     const step = plan.steps[i];
@@ -87,14 +95,16 @@ export function simulate(plan: Plan): Violation[] {
       const places = resident.get(step.value) ?? [];
       const source = places.find((placed) => placed.memory === step.from);
       const target = places.find((placed) => placed.memory === step.to);
-      if (source === undefined || target === undefined || !intact(step.value, source)) report("wrong-content", `the copy of ${name(step.value)} at ${i} has no source or no target`);
+      if (source === undefined || target === undefined || !intact(step.value, source))
+        report("wrong-content", `the copy of ${name(step.value)} at ${i} has no source or no target`);
       else shadows.get(step.to)!.fill(step.value, ...range(step.value, target));
       continue;
     }
     const who = `step ${i} '${step.node}'`;
     for (const id of step.reads) read(id, who);
     for (const id of step.writes) {
-      if ((resident.get(values[id]!.storage.value) ?? []).length === 0) report("not-resident", `${who} writes ${name(id)}, which is nowhere`);
+      if ((resident.get(values[id]!.storage.value) ?? []).length === 0)
+        report("not-resident", `${who} writes ${name(id)}, which is nowhere`);
       mark(id, id);
     }
     // What a step wrote must still be there when it is done: two results may not lie over each other.
@@ -104,7 +114,10 @@ export function simulate(plan: Plan): Violation[] {
   return found;
 }
 
-function bucket(placements: Plan["placements"], key: (placed: Plan["placements"][number]) => number): Map<number, Plan["placements"]> {
+function bucket(
+  placements: Plan["placements"],
+  key: (placed: Plan["placements"][number]) => number,
+): Map<number, Plan["placements"]> {
   const buckets = new Map<number, Plan["placements"]>();
   for (const placed of placements) {
     const list = buckets.get(key(placed));
@@ -117,13 +130,18 @@ function bucket(placements: Plan["placements"], key: (placed: Plan["placements"]
 /** Bytes a tag: 1, or as many as all offsets and sizes allow where a byte a tag would be too much. */
 function grainOf(plan: Plan): number {
   const total = plan.target.memories.reduce(
-    (sum, { name }) => sum + plan.placements.filter((placed) => placed.memory === name).reduce((most, placed) => Math.max(most, placed.offset + placed.bytes), 0),
+    (sum, { name }) =>
+      sum +
+      plan.placements
+        .filter((placed) => placed.memory === name)
+        .reduce((most, placed) => Math.max(most, placed.offset + placed.bytes), 0),
     0,
   );
   // Blocks start at multiples of the alignment, so a coarser tag would lie in two of them.
   const coarsest = Math.min(...plan.target.memories.map((memory) => memory.alignment));
   let grain = 1;
   while (total / grain > MAX_TAGS && coarsest % (2 * grain) === 0) grain *= 2;
-  if (total / grain > 16 * MAX_TAGS) throw limitExceeded("bytes that the simulator shadows", 16 * MAX_TAGS * grain, undefined);
+  if (total / grain > 16 * MAX_TAGS)
+    throw limitExceeded("bytes that the simulator shadows", 16 * MAX_TAGS * grain, undefined);
   return grain;
 }

@@ -73,7 +73,8 @@ function checkReferences(plan: Plan, report: Report): void {
   const { values, target } = plan;
   const memories = new Set(target.memories.map((memory) => memory.name));
   if (memories.size !== target.memories.length) report("duplicate-memory", "two memories have one name");
-  for (const name of [target.arenaMemory, target.weightsMemory]) if (!memories.has(name)) report("unknown-memory", `the target has no memory '${name}'`);
+  for (const name of [target.arenaMemory, target.weightsMemory])
+    if (!memories.has(name)) report("unknown-memory", `the target has no memory '${name}'`);
   const known = (id: number | null, where: string): void => {
     if (id !== null && values[id] === undefined) report("unknown-value", `${where} names value ${id}`);
   };
@@ -86,7 +87,8 @@ function checkReferences(plan: Plan, report: Report): void {
   for (const step of [...plan.init, ...plan.steps]) {
     if (step.kind === "copy") {
       known(step.value, "a copy");
-      for (const name of [step.from, step.to]) if (!memories.has(name)) report("unknown-memory", `a copy names memory '${name}'`);
+      for (const name of [step.from, step.to])
+        if (!memories.has(name)) report("unknown-memory", `a copy names memory '${name}'`);
     } else for (const id of [...step.reads, ...step.writes]) known(id, `step '${step.node}'`);
   }
   for (const { value, memory } of plan.placements) {
@@ -104,26 +106,45 @@ function checkValues(plan: Plan, report: Report): void {
     names.add(value.name);
     const count = value.shape.reduce((product, dim) => product * dim, 1);
     const bytes = Math.ceil((count * BITS[value.dtype]) / 8);
-    if (!Number.isSafeInteger(bytes) || bytes !== value.bytes) report("wrong-bytes", `${label(plan, value.id)} is ${value.dtype}[${value.shape.join(",")}], which is ${bytes} bytes, not ${value.bytes}`);
+    if (!Number.isSafeInteger(bytes) || bytes !== value.bytes)
+      report(
+        "wrong-bytes",
+        `${label(plan, value.id)} is ${value.dtype}[${value.shape.join(",")}], which is ${bytes} bytes, not ${value.bytes}`,
+      );
     const root = values[value.storage.value]!;
-    if (root.storage.value !== root.id || root.storage.offset !== 0 || root.viewOf !== null) report("storage-not-root", `${label(plan, value.id)} lies in ${label(plan, root.id)}, which is no storage of its own`);
-    if (value.storage.offset + value.bytes > root.bytes) report("outside-storage", `${label(plan, value.id)} reaches past the end of ${label(plan, root.id)}`);
+    if (root.storage.value !== root.id || root.storage.offset !== 0 || root.viewOf !== null)
+      report(
+        "storage-not-root",
+        `${label(plan, value.id)} lies in ${label(plan, root.id)}, which is no storage of its own`,
+      );
+    if (value.storage.offset + value.bytes > root.bytes)
+      report("outside-storage", `${label(plan, value.id)} reaches past the end of ${label(plan, root.id)}`);
     const element = Math.max(1, (BITS[value.dtype] === 128 ? 64 : BITS[value.dtype]) / 8);
-    if (value.storage.offset % element !== 0) report("misaligned", `${label(plan, value.id)} lies at byte ${value.storage.offset}, not a multiple of ${element}`);
+    if (value.storage.offset % element !== 0)
+      report(
+        "misaligned",
+        `${label(plan, value.id)} lies at byte ${value.storage.offset}, not a multiple of ${element}`,
+      );
     if (value.viewOf === null) continue;
     const shown = values[value.viewOf]!;
     if (shown.id >= value.id) report("view-order", `view ${label(plan, value.id)} comes before what it shows`);
     const inside = value.storage.offset - shown.storage.offset;
-    if (shown.storage.value !== value.storage.value || inside < 0 || inside + value.bytes > shown.bytes) report("outside-view", `view ${label(plan, value.id)} shows bytes that are not of ${label(plan, shown.id)}`);
-    if ((value.kind === "weight") !== (shown.kind === "weight") && value.kind !== "temporary") report("view-kind", `view ${label(plan, value.id)} is a ${value.kind}, what it shows is a ${shown.kind}`);
+    if (shown.storage.value !== value.storage.value || inside < 0 || inside + value.bytes > shown.bytes)
+      report("outside-view", `view ${label(plan, value.id)} shows bytes that are not of ${label(plan, shown.id)}`);
+    if ((value.kind === "weight") !== (shown.kind === "weight") && value.kind !== "temporary")
+      report("view-kind", `view ${label(plan, value.id)} is a ${value.kind}, what it shows is a ${shown.kind}`);
   }
-  for (const id of plan.inputs) if (values[id]!.kind !== "input") report("wrong-kind", `input ${label(plan, id)} is of kind ${values[id]!.kind}`);
+  for (const id of plan.inputs)
+    if (values[id]!.kind !== "input") report("wrong-kind", `input ${label(plan, id)} is of kind ${values[id]!.kind}`);
   const inputs = new Set(plan.inputs);
   if (inputs.size !== plan.inputs.length) report("duplicate-input", "an input stands twice");
   for (const value of values) {
-    if (value.kind === "input" && !inputs.has(value.id)) report("wrong-kind", `${label(plan, value.id)} is of kind input but not among the inputs`);
-    if (value.kind === "input" && value.storage.value !== value.id) report("wrong-kind", `input ${label(plan, value.id)} has no storage of its own`);
-    if (value.source !== null && (value.viewOf !== null || (value.kind !== "weight" && value.kind !== "temporary"))) report("wrong-kind", `${label(plan, value.id)} has a source but is no constant`);
+    if (value.kind === "input" && !inputs.has(value.id))
+      report("wrong-kind", `${label(plan, value.id)} is of kind input but not among the inputs`);
+    if (value.kind === "input" && value.storage.value !== value.id)
+      report("wrong-kind", `input ${label(plan, value.id)} has no storage of its own`);
+    if (value.source !== null && (value.viewOf !== null || (value.kind !== "weight" && value.kind !== "temporary")))
+      report("wrong-kind", `${label(plan, value.id)} has a source but is no constant`);
   }
 }
 
@@ -135,19 +156,33 @@ function checkPlacements(plan: Plan, report: Report): void {
     const value = plan.values[placed.value]!;
     const memory = memories.get(placed.memory)!;
     const name = label(plan, placed.value);
-    if (value.storage.value !== value.id) report("not-a-root", `${name} is placed, but lies in ${label(plan, value.storage.value)}`);
-    if (placed.bytes !== value.bytes) report("wrong-bytes", `${name} has ${value.bytes} bytes, its placement ${placed.bytes}`);
-    if (placed.offset % memory.alignment !== 0) report("misaligned", `${name} lies at ${placed.offset}, not a multiple of ${memory.alignment}`);
-    if (placed.offset + placed.bytes > memory.bytes) report("outside-memory", `${name} ends at ${placed.offset + placed.bytes}, ${placed.memory} has ${memory.bytes} bytes`);
-    if (placed.from >= placed.to || placed.to > end) report("bad-interval", `${name} is placed for [${placed.from},${placed.to})`);
-    if (value.kind === "weight" && (placed.memory !== plan.target.weightsMemory || placed.from !== 0 || placed.to !== end)) report("weight-not-resident", `weight ${name} must be in ${plan.target.weightsMemory} for the whole run`);
+    if (value.storage.value !== value.id)
+      report("not-a-root", `${name} is placed, but lies in ${label(plan, value.storage.value)}`);
+    if (placed.bytes !== value.bytes)
+      report("wrong-bytes", `${name} has ${value.bytes} bytes, its placement ${placed.bytes}`);
+    if (placed.offset % memory.alignment !== 0)
+      report("misaligned", `${name} lies at ${placed.offset}, not a multiple of ${memory.alignment}`);
+    if (placed.offset + placed.bytes > memory.bytes)
+      report(
+        "outside-memory",
+        `${name} ends at ${placed.offset + placed.bytes}, ${placed.memory} has ${memory.bytes} bytes`,
+      );
+    if (placed.from >= placed.to || placed.to > end)
+      report("bad-interval", `${name} is placed for [${placed.from},${placed.to})`);
+    if (
+      value.kind === "weight" &&
+      (placed.memory !== plan.target.weightsMemory || placed.from !== 0 || placed.to !== end)
+    )
+      report("weight-not-resident", `weight ${name} must be in ${plan.target.weightsMemory} for the whole run`);
   }
 }
 
 /** No two placements share an address at one time: a sweep over time with the live ones kept by address. */
 function checkOverlap(plan: Plan, report: Report): void {
   for (const { name } of plan.target.memories) {
-    const placed = plan.placements.filter((placement) => placement.memory === name && placement.bytes > 0).sort((a, b) => a.from - b.from);
+    const placed = plan.placements
+      .filter((placement) => placement.memory === name && placement.bytes > 0)
+      .sort((a, b) => a.from - b.from);
     const leaving = [...placed].sort((a, b) => a.to - b.to);
     /** Live placements by offset; they are disjoint as long as nothing was reported. */
     const live: Plan["placements"] = [];
@@ -171,8 +206,16 @@ function checkOverlap(plan: Plan, report: Report): void {
       const above = live[index];
       const below = live[index - 1];
       for (const other of [below, above]) {
-        if (other === undefined || other.offset >= placement.offset + placement.bytes || placement.offset >= other.offset + other.bytes) continue;
-        report("overlap", `${label(plan, placement.value)} [${placement.from},${placement.to}) and ${label(plan, other.value)} [${other.from},${other.to}) share bytes of ${name}`);
+        if (
+          other === undefined ||
+          other.offset >= placement.offset + placement.bytes ||
+          placement.offset >= other.offset + other.bytes
+        )
+          continue;
+        report(
+          "overlap",
+          `${label(plan, placement.value)} [${placement.from},${placement.to}) and ${label(plan, other.value)} [${other.from},${other.to}) share bytes of ${name}`,
+        );
         // Disjointness is lost: the pairs after this one are not looked for.
         return;
       }
@@ -211,22 +254,34 @@ function checkContents(plan: Plan, report: Report): void {
     const { storage, bytes } = values[id]!;
     const wanted = origin(id);
     if (bytes === 0) return true;
-    return (held.get(storage.value) ?? []).some((part) => part.value === wanted && part.start <= storage.offset && storage.offset + bytes <= part.end);
+    return (held.get(storage.value) ?? []).some(
+      (part) => part.value === wanted && part.start <= storage.offset && storage.offset + bytes <= part.end,
+    );
   };
   const written = new Set<number>();
   const run = (step: Kernel, atLoad: boolean): void => {
     for (const id of step.reads) {
-      if (!written.has(origin(id))) report("read-before-write", `step '${step.node}' reads ${label(plan, id)}, which was never written`);
-      else if (!holds(id)) report("read-overwritten", `step '${step.node}' reads ${label(plan, id)}, whose bytes were overwritten`);
-      if (atLoad && !isConstant(values[id]!.kind)) report("load-reads-run", `load-time step '${step.node}' reads ${label(plan, id)}`);
+      if (!written.has(origin(id)))
+        report("read-before-write", `step '${step.node}' reads ${label(plan, id)}, which was never written`);
+      else if (!holds(id))
+        report("read-overwritten", `step '${step.node}' reads ${label(plan, id)}, whose bytes were overwritten`);
+      if (atLoad && !isConstant(values[id]!.kind))
+        report("load-reads-run", `load-time step '${step.node}' reads ${label(plan, id)}`);
     }
     for (const id of step.writes) {
       const value = values[id]!;
-      if (value.viewOf !== null) report("writes-view", `step '${step.node}' writes ${label(plan, id)}, which is a view`);
+      if (value.viewOf !== null)
+        report("writes-view", `step '${step.node}' writes ${label(plan, id)}, which is a view`);
       if (written.has(id)) report("written-twice", `${label(plan, id)} is written twice, by '${step.node}' too`);
-      if (value.source !== null || value.kind === "input") report("writes-constant", `step '${step.node}' writes ${label(plan, id)}, which is given`);
-      if (atLoad !== (value.kind === "weight") && !(atLoad && value.kind === "temporary")) report("wrong-kind", `step '${step.node}' writes ${label(plan, id)} of kind ${value.kind} at ${atLoad ? "load" : "run"} time`);
-      if (!atLoad && values[value.storage.value]!.kind === "weight") report("weight-overwritten", `step '${step.node}' writes into weight ${label(plan, value.storage.value)}`);
+      if (value.source !== null || value.kind === "input")
+        report("writes-constant", `step '${step.node}' writes ${label(plan, id)}, which is given`);
+      if (atLoad !== (value.kind === "weight") && !(atLoad && value.kind === "temporary"))
+        report(
+          "wrong-kind",
+          `step '${step.node}' writes ${label(plan, id)} of kind ${value.kind} at ${atLoad ? "load" : "run"} time`,
+        );
+      if (!atLoad && values[value.storage.value]!.kind === "weight")
+        report("weight-overwritten", `step '${step.node}' writes into weight ${label(plan, value.storage.value)}`);
     }
     checkWithinStep(plan, step, report);
     for (const id of step.writes) {
@@ -242,7 +297,8 @@ function checkContents(plan: Plan, report: Report): void {
   for (const step of plan.init) run(step, true);
   for (const step of kernels(plan.steps)) run(step, false);
   for (const value of values) {
-    if (value.kind === "weight" && !written.has(origin(value.id))) report("read-before-write", `weight ${label(plan, value.id)} is never made`);
+    if (value.kind === "weight" && !written.has(origin(value.id)))
+      report("read-before-write", `weight ${label(plan, value.id)} is never made`);
   }
   for (const id of plan.outputs) {
     if (!written.has(origin(id))) report("read-before-write", `output ${label(plan, id)} is never written`);
@@ -258,14 +314,28 @@ function checkWithinStep(plan: Plan, step: Kernel, report: Report): void {
   const share = (a: number, b: number): boolean => {
     const x = values[a]!;
     const y = values[b]!;
-    return x.storage.value === y.storage.value && x.storage.offset < y.storage.offset + y.bytes && y.storage.offset < x.storage.offset + x.bytes;
+    return (
+      x.storage.value === y.storage.value &&
+      x.storage.offset < y.storage.offset + y.bytes &&
+      y.storage.offset < x.storage.offset + x.bytes
+    );
   };
   step.writes.forEach((id, i) => {
-    for (const other of step.writes.slice(i + 1)) if (share(id, other)) report("writes-overlap", `step '${step.node}' writes ${label(plan, id)} and ${label(plan, other)} to the same bytes`);
+    for (const other of step.writes.slice(i + 1))
+      if (share(id, other))
+        report(
+          "writes-overlap",
+          `step '${step.node}' writes ${label(plan, id)} and ${label(plan, other)} to the same bytes`,
+        );
     for (const operand of step.reads) {
       if (!share(id, operand)) continue;
-      const same = values[id]!.storage.offset === values[operand]!.storage.offset && values[id]!.bytes === values[operand]!.bytes;
-      if (!same || i > 0) report("in-place-partial", `step '${step.node}' writes ${label(plan, id)} over a part of its operand ${label(plan, operand)}`);
+      const same =
+        values[id]!.storage.offset === values[operand]!.storage.offset && values[id]!.bytes === values[operand]!.bytes;
+      if (!same || i > 0)
+        report(
+          "in-place-partial",
+          `step '${step.node}' writes ${label(plan, id)} over a part of its operand ${label(plan, operand)}`,
+        );
     }
   });
 }
@@ -275,7 +345,8 @@ function checkResidence(plan: Plan, report: Report): void {
   const { values } = plan;
   const end = Math.max(1, plan.steps.length);
   const placed = new Map<number, Plan["placements"]>();
-  for (const placement of plan.placements) placed.set(placement.value, [...(placed.get(placement.value) ?? []), placement]);
+  for (const placement of plan.placements)
+    placed.set(placement.value, [...(placed.get(placement.value) ?? []), placement]);
   const needs = new Map<number, { from: number; to: number }>();
   const need = (id: number, from: number, to: number): void => {
     const root = values[id]!.storage.value;
@@ -291,7 +362,11 @@ function checkResidence(plan: Plan, report: Report): void {
     const spans = [...(placed.get(root) ?? [])].sort((a, b) => a.from - b.from);
     let reached = from;
     for (const span of spans) if (span.from <= reached) reached = Math.max(reached, span.to);
-    if (reached < to) report("not-resident", `${label(plan, root)} is needed for [${from},${to}), but placed for ${spans.map((span) => `[${span.from},${span.to})`).join(" ") || "nothing"}`);
+    if (reached < to)
+      report(
+        "not-resident",
+        `${label(plan, root)} is needed for [${from},${to}), but placed for ${spans.map((span) => `[${span.from},${span.to})`).join(" ") || "nothing"}`,
+      );
   }
 }
 
@@ -312,12 +387,16 @@ function checkCopies(plan: Plan, report: Report): void {
       return;
     }
     const seconds = starts[step.done + 1]! - starts[step.start]!;
-    if (link.overlapsCompute && plan.values[step.value]!.bytes / link.bytesPerSecond > seconds * (1 + 1e-9)) report("too-fast", `the copy of ${name} takes longer than steps ${step.start} to ${step.done}`);
+    if (link.overlapsCompute && plan.values[step.value]!.bytes / link.bytesPerSecond > seconds * (1 + 1e-9))
+      report("too-fast", `the copy of ${name} takes longer than steps ${step.start} to ${step.done}`);
     for (const [memory, at] of [
       [step.from, step.start],
       [step.to, step.done],
     ] as const) {
-      const there = plan.placements.some((placement) => placement.value === step.value && placement.memory === memory && placement.from <= at && at < placement.to);
+      const there = plan.placements.some(
+        (placement) =>
+          placement.value === step.value && placement.memory === memory && placement.from <= at && at < placement.to,
+      );
       if (!there) report("not-resident", `the copy of ${name} needs it in ${memory} at step ${at}`);
     }
   });
@@ -330,7 +409,8 @@ function checkSummary(plan: Plan, report: Report): void {
     if (stated !== computed) report("wrong-summary", `${what} is stated as ${stated}, but is ${computed}`);
   };
   const isWeight = (id: number): boolean => values[id]!.kind === "weight";
-  const top = (placements: Plan["placements"]): number => placements.reduce((most, placed) => Math.max(most, placed.offset + placed.bytes), 0);
+  const top = (placements: Plan["placements"]): number =>
+    placements.reduce((most, placed) => Math.max(most, placed.offset + placed.bytes), 0);
   const bounds = lowerBounds(plan);
   for (const { name } of target.memories) {
     const peak = top(plan.placements.filter((placed) => placed.memory === name));
@@ -339,7 +419,9 @@ function checkSummary(plan: Plan, report: Report): void {
     if (peak < (bounds.bytes.get(name) ?? 0)) report("below-bound", `the peak of ${name} is below its lower bound`);
   }
   for (const record of [summary.peakBytes, summary.lowerBoundBytes]) {
-    for (const name of Object.keys(record)) if (!target.memories.some((memory) => memory.name === name)) report("unknown-memory", `the summary names memory '${name}'`);
+    for (const name of Object.keys(record))
+      if (!target.memories.some((memory) => memory.name === name))
+        report("unknown-memory", `the summary names memory '${name}'`);
   }
   equal("arenaBytes", summary.arenaBytes, top(plan.placements.filter((placed) => !isWeight(placed.value))));
   equal("arenaLowerBoundBytes", summary.arenaLowerBoundBytes, bounds.arena);
@@ -356,16 +438,27 @@ function checkSummary(plan: Plan, report: Report): void {
   );
   const seconds = kernels(plan.steps).reduce((sum, step) => sum + step.seconds, 0);
   const close = (a: number, b: number): boolean => Math.abs(a - b) <= 1e-9 * Math.max(Math.abs(a), Math.abs(b));
-  if (plan.steps.every((step) => step.kind === "kernel") && !close(summary.seconds, seconds)) report("wrong-summary", `seconds is stated as ${summary.seconds}, but is ${seconds}`);
-  if (summary.secondsLowerBound > summary.seconds && !close(summary.secondsLowerBound, summary.seconds)) report("below-bound", "seconds is below its lower bound");
+  if (plan.steps.every((step) => step.kind === "kernel") && !close(summary.seconds, seconds))
+    report("wrong-summary", `seconds is stated as ${summary.seconds}, but is ${seconds}`);
+  if (summary.secondsLowerBound > summary.seconds && !close(summary.secondsLowerBound, summary.seconds))
+    report("below-bound", "seconds is below its lower bound");
   for (const { memory, step, bytes } of plan.certificate.loads) {
-    if (bytes !== bounds.bytes.get(memory)) report("wrong-certificate", `the certificate of ${memory} names ${bytes} bytes, the bound is ${bounds.bytes.get(memory) ?? 0}`);
-    else if (memory === target.arenaMemory && bounds.loadAt(step) !== bounds.arena) report("wrong-certificate", `step ${step} does not witness the bound of ${memory}`);
+    if (bytes !== bounds.bytes.get(memory))
+      report(
+        "wrong-certificate",
+        `the certificate of ${memory} names ${bytes} bytes, the bound is ${bounds.bytes.get(memory) ?? 0}`,
+      );
+    else if (memory === target.arenaMemory && bounds.loadAt(step) !== bounds.arena)
+      report("wrong-certificate", `step ${step} does not witness the bound of ${memory}`);
   }
 }
 
 /** Bytes that must be live at once whatever the offsets: recomputed from what steps need, not from placements. */
-function lowerBounds(plan: Plan): { readonly bytes: ReadonlyMap<string, number>; readonly arena: number; loadAt(step: number): number } {
+function lowerBounds(plan: Plan): {
+  readonly bytes: ReadonlyMap<string, number>;
+  readonly arena: number;
+  loadAt(step: number): number;
+} {
   const { values, steps, target } = plan;
   const count = Math.max(1, steps.length);
   const first = new Map<number, number>();
@@ -397,7 +490,14 @@ function lowerBounds(plan: Plan): { readonly bytes: ReadonlyMap<string, number>;
     load[i] = live;
     arena = Math.max(arena, live);
   }
-  const weights = plan.placements.filter((placed) => values[placed.value]!.kind === "weight").reduce((sum, placed) => sum + placed.bytes, 0);
-  const bytes = new Map(target.memories.map(({ name }) => [name, (name === target.arenaMemory ? arena : 0) + (name === target.weightsMemory ? weights : 0)]));
+  const weights = plan.placements
+    .filter((placed) => values[placed.value]!.kind === "weight")
+    .reduce((sum, placed) => sum + placed.bytes, 0);
+  const bytes = new Map(
+    target.memories.map(({ name }) => [
+      name,
+      (name === target.arenaMemory ? arena : 0) + (name === target.weightsMemory ? weights : 0),
+    ]),
+  );
   return { bytes, arena, loadAt: (step) => load[step] ?? -1 };
 }

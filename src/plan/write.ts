@@ -2,9 +2,11 @@
 import type { Plan } from "./schema.ts";
 
 /** Keys of objects that users or targets name are sorted by code unit; all others keep the order of the schema. */
-const sorted = <T>(record: Readonly<Record<string, T>>): Record<string, T> => Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
+const sorted = <T>(record: Readonly<Record<string, T>>): Record<string, T> =>
+  Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
 
-const lines = (items: readonly unknown[]): string => (items.length === 0 ? "[]" : `[\n${items.map((item) => `    ${JSON.stringify(item)}`).join(",\n")}\n  ]`);
+const lines = (items: readonly unknown[]): string =>
+  items.length === 0 ? "[]" : `[\n${items.map((item) => `    ${JSON.stringify(item)}`).join(",\n")}\n  ]`;
 
 /** The plan's text. */
 export function writePlan(plan: Plan): string {
@@ -12,14 +14,35 @@ export function writePlan(plan: Plan): string {
   const steps = plan.steps.map(orderStep);
   const fields: readonly (readonly [string, string])[] = [
     ["strata", "1"],
-    ["model", JSON.stringify({ name: model.name, file: model.file, sha256: model.sha256, dims: sorted(model.dims), specialized: model.specialized.map(({ input, base64 }) => ({ input, base64 })) })],
+    [
+      "model",
+      JSON.stringify({
+        name: model.name,
+        file: model.file,
+        sha256: model.sha256,
+        dims: sorted(model.dims),
+        specialized: model.specialized.map(({ input, base64 }) => ({ input, base64 })),
+      }),
+    ],
     [
       "target",
       JSON.stringify({
         name: target.name,
         executor: target.executor,
-        memories: target.memories.map(({ name, bytes, alignment, readBytesPerSecond, writeBytesPerSecond }) => ({ name, bytes, alignment, readBytesPerSecond, writeBytesPerSecond })),
-        links: target.links.map(({ from, to, bytesPerSecond, channels, overlapsCompute }) => ({ from, to, bytesPerSecond, channels, overlapsCompute })),
+        memories: target.memories.map(({ name, bytes, alignment, readBytesPerSecond, writeBytesPerSecond }) => ({
+          name,
+          bytes,
+          alignment,
+          readBytesPerSecond,
+          writeBytesPerSecond,
+        })),
+        links: target.links.map(({ from, to, bytesPerSecond, channels, overlapsCompute }) => ({
+          from,
+          to,
+          bytesPerSecond,
+          channels,
+          overlapsCompute,
+        })),
         flopsPerSecond: target.flopsPerSecond,
         launchSeconds: target.launchSeconds,
         arenaMemory: target.arenaMemory,
@@ -39,7 +62,12 @@ export function writePlan(plan: Plan): string {
           layout,
           storage: { value: storage.value, offset: storage.offset },
           viewOf,
-          source: source === null ? null : source.kind === "model" ? { kind: source.kind, name: source.name } : { kind: source.kind, base64: source.base64 },
+          source:
+            source === null
+              ? null
+              : source.kind === "model"
+                ? { kind: source.kind, name: source.name }
+                : { kind: source.kind, base64: source.base64 },
         })),
       ),
     ],
@@ -47,7 +75,12 @@ export function writePlan(plan: Plan): string {
     ["outputs", JSON.stringify(plan.outputs)],
     ["init", lines(plan.init.map(orderStep))],
     ["steps", lines(steps)],
-    ["placements", lines(placements.map(({ value, memory, offset, bytes, from, to }) => ({ value, memory, offset, bytes, from, to })))],
+    [
+      "placements",
+      lines(
+        placements.map(({ value, memory, offset, bytes, from, to }) => ({ value, memory, offset, bytes, from, to })),
+      ),
+    ],
     [
       "summary",
       JSON.stringify({
@@ -62,14 +95,42 @@ export function writePlan(plan: Plan): string {
         secondsLowerBound: summary.secondsLowerBound,
       }),
     ],
-    ["certificate", JSON.stringify({ loads: certificate.loads.map(({ memory, step, bytes }) => ({ memory, step, bytes })), status: certificate.status })],
-    ["provenance", JSON.stringify({ version: provenance.version, passes: provenance.passes.map(({ name, options }) => ({ name, options: sorted(options) })), seed: provenance.seed, budget: provenance.budget, deterministic: provenance.deterministic })],
+    [
+      "certificate",
+      JSON.stringify({
+        loads: certificate.loads.map(({ memory, step, bytes }) => ({ memory, step, bytes })),
+        status: certificate.status,
+      }),
+    ],
+    [
+      "provenance",
+      JSON.stringify({
+        version: provenance.version,
+        passes: provenance.passes.map(({ name, options }) => ({ name, options: sorted(options) })),
+        seed: provenance.seed,
+        budget: provenance.budget,
+        deterministic: provenance.deterministic,
+      }),
+    ],
   ];
   return `{\n${fields.map(([key, text]) => `  ${JSON.stringify(key)}: ${text}`).join(",\n")}\n}\n`;
 }
 
 function orderStep(step: Plan["steps"][number]): object {
-  if (step.kind === "copy") return { kind: step.kind, value: step.value, from: step.from, to: step.to, start: step.start, done: step.done };
+  if (step.kind === "copy")
+    return { kind: step.kind, value: step.value, from: step.from, to: step.to, start: step.start, done: step.done };
   const { kind, kernel, node, reads, writes, absentReads, absentWrites, attrs, opaque, flops, seconds } = step;
-  return { kind, kernel, node, reads, writes, absentReads, absentWrites, attrs: attrs.map(({ name, value }) => ({ name, value })), opaque, flops, seconds };
+  return {
+    kind,
+    kernel,
+    node,
+    reads,
+    writes,
+    absentReads,
+    absentWrites,
+    attrs: attrs.map(({ name, value }) => ({ name, value })),
+    opaque,
+    flops,
+    seconds,
+  };
 }

@@ -49,7 +49,14 @@ export function peakOf(plan: Plan, memory: string): Peak {
   const buffers = placed
     .filter((placement) => step !== null && placement.from <= step && step < placement.to)
     .sort((a, b) => b.bytes - a.bytes || a.offset - b.offset)
-    .map(({ value, offset, from, to, bytes: size }) => ({ name: plan.values[value]?.name ?? String(value), bytes: size, offset, from, to, node: made.get(value) ?? "" }));
+    .map(({ value, offset, from, to, bytes: size }) => ({
+      name: plan.values[value]?.name ?? String(value),
+      bytes: size,
+      offset,
+      from,
+      to,
+      node: made.get(value) ?? "",
+    }));
   const at = step === null ? undefined : plan.steps[step];
   return { memory, step, node: at?.kind === "kernel" ? at.node : "", bytes, live: buffers };
 }
@@ -69,7 +76,8 @@ export interface PlanRow {
 /** One row a placement, with views and in-place results at their own offsets, by start. */
 export function planRows(plan: Plan): PlanRow[] {
   const byValue = new Map<number, typeof plan.placements>();
-  for (const placement of plan.placements) byValue.set(placement.value, [...(byValue.get(placement.value) ?? []), placement]);
+  for (const placement of plan.placements)
+    byValue.set(placement.value, [...(byValue.get(placement.value) ?? []), placement]);
   return plan.values
     .flatMap((value) =>
       (byValue.get(value.storage.value) ?? []).map((placement) => ({

@@ -27,6 +27,7 @@ export function trialInput(plan: Plan, index: number, seed: number): Tensor {
   const write = writer(tensor);
   const random = generator(seed * 7919 + index);
   const count = sizeOf(shape);
-  for (let i = 0; i < count; i++) write(i, isFloat(dtype) ? 2 * random() - 1 : dtype === "bool" ? 1 : Math.floor(2 * random()));
+  for (let i = 0; i < count; i++)
+    write(i, isFloat(dtype) ? 2 * random() - 1 : dtype === "bool" ? 1 : Math.floor(2 * random()));
   return tensor;
 }

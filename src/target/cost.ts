@@ -5,7 +5,10 @@ import type { Target } from "./schema.ts";
  * Seconds of one step of `flops` operations that moves `bytes` (Williams et al., "Roofline", 2009).
  * Simulated on the target, never measured.
  */
-export function stepSeconds(target: Target, { flops, bytes }: { readonly flops: number; readonly bytes: number }): number {
+export function stepSeconds(
+  target: Target,
+  { flops, bytes }: { readonly flops: number; readonly bytes: number },
+): number {
   const arena = target.memories.find((memory) => memory.name === target.arenaMemory);
   const bandwidth = arena?.readBytesPerSecond ?? Infinity;
   return Math.max(flops / target.flopsPerSecond, bytes / bandwidth) + target.launchSeconds;

@@ -6,9 +6,21 @@ import { targetSchema, type Target } from "./schema.ts";
 
 export type { Memory, Target } from "./schema.ts";
 
-const BUILTIN = ["tfjs-wasm", "tfjs-cpu", "tfjs-webgpu", "tpu-v4i", "a100-40gb", "a800-80gb", "h200", "rtx-4090", "apple-m", "mcu-512k"];
+const BUILTIN = [
+  "tfjs-wasm",
+  "tfjs-cpu",
+  "tfjs-webgpu",
+  "tpu-v4i",
+  "a100-40gb",
+  "a800-80gb",
+  "h200",
+  "rtx-4090",
+  "apple-m",
+  "mcu-512k",
+];
 
-const read = (name: string): unknown => JSON.parse(readFileSync(new URL(`./builtin/${name}.json`, import.meta.url), "utf8"));
+const read = (name: string): unknown =>
+  JSON.parse(readFileSync(new URL(`./builtin/${name}.json`, import.meta.url), "utf8"));
 
 /** The built-in targets, in the order of the documentation. */
 export const builtinTargets = (): readonly Target[] => BUILTIN.map((name) => checkTarget(read(name), name));
@@ -29,7 +41,11 @@ export function checkTarget(json: unknown, where: string): Target {
   const target = parsed.data;
   const names = target.memories.map((memory) => memory.name);
   if (new Set(names).size !== names.length) throw invalidTarget(where, "two memories have one name");
-  for (const name of [target.arenaMemory, target.weightsMemory, ...target.links.flatMap((link) => [link.from, link.to])]) {
+  for (const name of [
+    target.arenaMemory,
+    target.weightsMemory,
+    ...target.links.flatMap((link) => [link.from, link.to]),
+  ]) {
     if (!names.includes(name)) throw invalidTarget(where, `it has no memory '${name}'`);
   }
   return target;
@@ -38,7 +54,14 @@ export function checkTarget(json: unknown, where: string): Target {
 /** `target` with the capacities of some memories set. Throws InputError `invalid-target` for a memory that it does not have. */
 export function withCapacity(target: Target, capacity: ReadonlyMap<string, number>): Target {
   for (const name of capacity.keys()) {
-    if (!target.memories.some((memory) => memory.name === name)) throw invalidTarget(target.name, `it has no memory '${name}'; it has ${target.memories.map((memory) => memory.name).join(", ")}`);
+    if (!target.memories.some((memory) => memory.name === name))
+      throw invalidTarget(
+        target.name,
+        `it has no memory '${name}'; it has ${target.memories.map((memory) => memory.name).join(", ")}`,
+      );
   }
-  return { ...target, memories: target.memories.map((memory) => ({ ...memory, bytes: capacity.get(memory.name) ?? memory.bytes })) };
+  return {
+    ...target,
+    memories: target.memories.map((memory) => ({ ...memory, bytes: capacity.get(memory.name) ?? memory.bytes })),
+  };
 }

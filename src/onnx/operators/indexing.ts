@@ -15,7 +15,11 @@ function gather(n: OpContext): Meaning {
   const { dtype, shape } = dataInput(n);
   const at = indices(n, 1);
   const axis = n.axis(n.int("axis", 0), shape.length);
-  return { outputs: [{ dtype, shape: [...shape.slice(0, axis), ...at, ...shape.slice(axis + 1)] }], attrs: { axis }, flops: 0 };
+  return {
+    outputs: [{ dtype, shape: [...shape.slice(0, axis), ...at, ...shape.slice(axis + 1)] }],
+    attrs: { axis },
+    flops: 0,
+  };
 }
 
 function gatherElements(n: OpContext): Meaning {
@@ -23,7 +27,8 @@ function gatherElements(n: OpContext): Meaning {
   const at = indices(n, 1);
   if (at.length !== shape.length) n.invalid(`indices of rank ${at.length} for data of rank ${shape.length}`);
   const axis = n.axis(n.int("axis", 0), shape.length);
-  if (at.some((dim, d) => d !== axis && dim > shape[d]!)) n.invalid(`indices of shape [${at.join(",")}] reach outside [${shape.join(",")}]`);
+  if (at.some((dim, d) => d !== axis && dim > shape[d]!))
+    n.invalid(`indices of shape [${at.join(",")}] reach outside [${shape.join(",")}]`);
   return { outputs: [{ dtype, shape: at }], attrs: { axis }, flops: 0 };
 }
 
@@ -32,9 +37,14 @@ function gatherND(n: OpContext): Meaning {
   const at = indices(n, 1);
   const batch = n.int("batch_dims", 0);
   const depth = at.at(-1) ?? n.invalid("indices must not be a scalar");
-  if (batch < 0 || batch >= Math.min(shape.length, at.length) || batch + depth > shape.length || depth < 1) n.invalid(`indices of shape [${at.join(",")}] with ${batch} batch dims do not fit [${shape.join(",")}]`);
+  if (batch < 0 || batch >= Math.min(shape.length, at.length) || batch + depth > shape.length || depth < 1)
+    n.invalid(`indices of shape [${at.join(",")}] with ${batch} batch dims do not fit [${shape.join(",")}]`);
   if (!sameShape(shape.slice(0, batch), at.slice(0, batch))) n.invalid("the batch dims differ");
-  return { outputs: [{ dtype, shape: [...at.slice(0, -1), ...shape.slice(batch + depth)] }], attrs: { batch }, flops: 0 };
+  return {
+    outputs: [{ dtype, shape: [...at.slice(0, -1), ...shape.slice(batch + depth)] }],
+    attrs: { batch },
+    flops: 0,
+  };
 }
 
 function reductionOf(n: OpContext): string {
@@ -47,11 +57,19 @@ function scatterElements(n: OpContext): Meaning {
   const type = dataInput(n);
   const at = indices(n, 1);
   const updates = n.input(2);
-  if (updates.dtype !== type.dtype || !sameShape(updates.shape, at)) n.invalid("the updates must have the data's type and the indices' shape");
+  if (updates.dtype !== type.dtype || !sameShape(updates.shape, at))
+    n.invalid("the updates must have the data's type and the indices' shape");
   if (at.length !== type.shape.length) n.invalid(`indices of rank ${at.length} for data of rank ${type.shape.length}`);
   const axis = n.axis(n.int("axis", 0), type.shape.length);
-  if (at.some((dim, d) => d !== axis && dim > type.shape[d]!)) n.invalid(`indices of shape [${at.join(",")}] reach outside [${type.shape.join(",")}]`);
-  return { outputs: [type], kernel: "ScatterElements", attrs: { axis, reduction: reductionOf(n) }, inPlace: [0], flops: sizeOf(at) };
+  if (at.some((dim, d) => d !== axis && dim > type.shape[d]!))
+    n.invalid(`indices of shape [${at.join(",")}] reach outside [${type.shape.join(",")}]`);
+  return {
+    outputs: [type],
+    kernel: "ScatterElements",
+    attrs: { axis, reduction: reductionOf(n) },
+    inPlace: [0],
+    flops: sizeOf(at),
+  };
 }
 
 function scatterND(n: OpContext): Meaning {
@@ -61,7 +79,8 @@ function scatterND(n: OpContext): Meaning {
   const depth = at.at(-1) ?? n.invalid("indices must not be a scalar");
   if (depth > type.shape.length) n.invalid(`indices of depth ${depth} for data of rank ${type.shape.length}`);
   const wanted = [...at.slice(0, -1), ...type.shape.slice(depth)];
-  if (updates.dtype !== type.dtype || !sameShape(updates.shape, wanted)) n.invalid(`the updates must be ${type.dtype}[${wanted.join(",")}]`);
+  if (updates.dtype !== type.dtype || !sameShape(updates.shape, wanted))
+    n.invalid(`the updates must be ${type.dtype}[${wanted.join(",")}]`);
   return { outputs: [type], attrs: { reduction: reductionOf(n) }, inPlace: [0], flops: sizeOf(updates.shape) };
 }
 
@@ -72,8 +91,14 @@ function tensorScatter(n: OpContext): Meaning {
   const mode = n.string("mode", "linear");
   if (mode !== "linear" && mode !== "circular") n.invalid(`mode '${mode}' is not known`);
   if (axis === 0) n.invalid("the axis must not be the batch");
-  if (update.dtype !== type.dtype || update.shape.length !== type.shape.length || update.shape.some((dim, d) => (d === axis ? dim > type.shape[d]! : dim !== type.shape[d]))) n.invalid("the update does not fit the cache");
-  if (n.hasInput(2) && sizeOf(n.input(2).shape) !== type.shape[0]) n.invalid("there must be one write position a batch entry");
+  if (
+    update.dtype !== type.dtype ||
+    update.shape.length !== type.shape.length ||
+    update.shape.some((dim, d) => (d === axis ? dim > type.shape[d]! : dim !== type.shape[d]))
+  )
+    n.invalid("the update does not fit the cache");
+  if (n.hasInput(2) && sizeOf(n.input(2).shape) !== type.shape[0])
+    n.invalid("there must be one write position a batch entry");
   return { outputs: [type], attrs: { axis, circular: mode === "circular" }, inPlace: [0], flops: 0 };
 }
 
@@ -82,8 +107,15 @@ function compress(n: OpContext): Meaning {
   const given = n.intOrUndefined("axis");
   const axis = given === undefined ? -1 : n.axis(given, shape.length);
   const size = axis < 0 ? sizeOf(shape) : shape[axis]!;
-  const kept = n.knownFloats(1, "the condition").slice(0, size).filter((value) => value !== 0).length;
-  return { outputs: [{ dtype, shape: axis < 0 ? [kept] : shape.map((dim, d) => (d === axis ? kept : dim)) }], attrs: { axis }, flops: 0 };
+  const kept = n
+    .knownFloats(1, "the condition")
+    .slice(0, size)
+    .filter((value) => value !== 0).length;
+  return {
+    outputs: [{ dtype, shape: axis < 0 ? [kept] : shape.map((dim, d) => (d === axis ? kept : dim)) }],
+    attrs: { axis },
+    flops: 0,
+  };
 }
 
 function nonZero(n: OpContext): Meaning {
@@ -120,7 +152,12 @@ function arrayFeatureExtractor(n: OpContext): Meaning {
   const { dtype, shape } = dataInput(n);
   const at = n.input(1);
   if (shape.length === 0) n.invalid("needs rank 1 or more");
-  return { outputs: [{ dtype, shape: [...(shape.length === 1 ? [1] : shape.slice(0, -1)), sizeOf(at.shape)] }], kernel: "Gather", attrs: { axis: shape.length - 1 }, flops: 0 };
+  return {
+    outputs: [{ dtype, shape: [...(shape.length === 1 ? [1] : shape.slice(0, -1)), sizeOf(at.shape)] }],
+    kernel: "Gather",
+    attrs: { axis: shape.length - 1 },
+    flops: 0,
+  };
 }
 
 export const indexingOperators: OperatorTable = {
@@ -138,4 +175,3 @@ export const indexingOperators: OperatorTable = {
 };
 
 export const mlIndexing: OperatorTable = { ArrayFeatureExtractor: arrayFeatureExtractor };
-

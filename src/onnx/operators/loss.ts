@@ -7,9 +7,11 @@ import type { Meaning, OpContext, OperatorTable } from "./types.ts";
 function loss(n: OpContext, withLogs: boolean): Meaning {
   const { dtype, shape } = n.input(0);
   const target = n.input(1).shape;
-  if (!isFloat(dtype) || shape.length < 2) n.invalid(`scores must be floating-point of rank 2 or more, got ${dtype} of rank ${shape.length}`);
+  if (!isFloat(dtype) || shape.length < 2)
+    n.invalid(`scores must be floating-point of rank 2 or more, got ${dtype} of rank ${shape.length}`);
   const positions = [shape[0]!, ...shape.slice(2)];
-  if (!sameShape(target, positions)) n.invalid(`labels of shape [${target.join(",")}] for scores of [${shape.join(",")}]`);
+  if (!sameShape(target, positions))
+    n.invalid(`labels of shape [${target.join(",")}] for scores of [${shape.join(",")}]`);
   if (n.hasInput(2) && sizeOf(n.input(2).shape) !== shape[1]) n.invalid(`there must be ${shape[1]} class weights`);
   const reduction = n.string("reduction", "mean");
   if (!["none", "mean", "sum"].includes(reduction)) n.invalid(`reduction '${reduction}' is not known`);

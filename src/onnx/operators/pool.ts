@@ -7,7 +7,12 @@ import { windowShape } from "./window.ts";
 interface PoolShape {
   readonly dtype: import("../../ir/dtype.ts").DType;
   readonly shape: readonly number[];
-  readonly attrs: { kernel_shape: readonly number[]; strides: readonly number[]; pads: readonly number[]; dilations: readonly number[] };
+  readonly attrs: {
+    kernel_shape: readonly number[];
+    strides: readonly number[];
+    pads: readonly number[];
+    dilations: readonly number[];
+  };
   readonly flops: number;
 }
 
@@ -18,7 +23,12 @@ function poolShape(n: OpContext, last = false): PoolShape {
   const input = last ? shape.slice(1, -1) : shape.slice(2);
   const { output, strides, pads, dilations } = windowShape(n, input, kernel, n.int("ceil_mode", 0) !== 0);
   const result = last ? [shape[0]!, ...output, shape.at(-1)!] : [shape[0]!, shape[1]!, ...output];
-  return { dtype, shape: result, attrs: { kernel_shape: kernel, strides, pads, dilations }, flops: sizeOf(result) * sizeOf(kernel) };
+  return {
+    dtype,
+    shape: result,
+    attrs: { kernel_shape: kernel, strides, pads, dilations },
+    flops: sizeOf(result) * sizeOf(kernel),
+  };
 }
 
 function maxPool(n: OpContext): Meaning {
@@ -37,7 +47,11 @@ const averagePool =
   (last: boolean) =>
   (n: OpContext): Meaning => {
     const { dtype, shape, attrs, flops } = poolShape(n, last);
-    return { outputs: [{ dtype, shape }], attrs: { ...attrs, count_include_pad: n.int("count_include_pad", 0) !== 0 }, flops };
+    return {
+      outputs: [{ dtype, shape }],
+      attrs: { ...attrs, count_include_pad: n.int("count_include_pad", 0) !== 0 },
+      flops,
+    };
   };
 
 function lpPool(n: OpContext): Meaning {
@@ -66,9 +80,14 @@ function maxUnpool(n: OpContext): Meaning {
   const strides = n.ints("strides") ?? kernel.map(() => 1);
   const pads = n.ints("pads") ?? kernel.flatMap(() => [0, 0]);
   if (strides.length !== rank || pads.length !== 2 * rank) n.invalid("strides or pads do not fit the window");
-  const natural = [shape[0]!, shape[1]!, ...kernel.map((size, d) => (shape[d + 2]! - 1) * strides[d]! + size - pads[d]! - pads[d + rank]!)];
+  const natural = [
+    shape[0]!,
+    shape[1]!,
+    ...kernel.map((size, d) => (shape[d + 2]! - 1) * strides[d]! + size - pads[d]! - pads[d + rank]!),
+  ];
   const wanted = n.hasInput(2) ? n.knownInts(2, "the output shape") : natural;
-  if (wanted.length !== natural.length || wanted.some((dim, d) => dim < natural[d]!)) n.invalid(`output shape [${wanted.join(",")}] is smaller than [${natural.join(",")}]`);
+  if (wanted.length !== natural.length || wanted.some((dim, d) => dim < natural[d]!))
+    n.invalid(`output shape [${wanted.join(",")}] is smaller than [${natural.join(",")}]`);
   return { outputs: [{ dtype, shape: wanted }], reads: [0, 1], attrs: { shape: natural }, flops: sizeOf(shape) };
 }
 
@@ -82,4 +101,7 @@ export const poolOperators: OperatorTable = {
   MaxUnpool: maxUnpool,
 };
 
-export const strataPool: OperatorTable = { AveragePoolNHWC: averagePool(true), GlobalAveragePoolNHWC: globalPool(true) };
+export const strataPool: OperatorTable = {
+  AveragePoolNHWC: averagePool(true),
+  GlobalAveragePoolNHWC: globalPool(true),
+};

@@ -16,8 +16,12 @@ const reduction =
       // Nothing is folded; what the operator does to each element remains.
       return { outputs: [{ dtype, shape }], reads: [0], attrs: { axes: [] }, inPlace: [0] };
     }
-    const axes = none ? shape.map((_, d) => d) : [...new Set(given.map((axis) => n.axis(axis, shape.length)))].sort((a, b) => a - b);
-    const output = keep ? shape.map((dim, d) => (axes.includes(d) ? 1 : dim)) : shape.filter((_, d) => !axes.includes(d));
+    const axes = none
+      ? shape.map((_, d) => d)
+      : [...new Set(given.map((axis) => n.axis(axis, shape.length)))].sort((a, b) => a - b);
+    const output = keep
+      ? shape.map((dim, d) => (axes.includes(d) ? 1 : dim))
+      : shape.filter((_, d) => !axes.includes(d));
     return { outputs: [{ dtype, shape: output }], reads: [0], attrs: { axes }, flops: elementCount(shape) };
   };
 
@@ -27,13 +31,22 @@ function argExtreme(n: OpContext): Meaning {
   if (shape[axis] === 0) n.invalid("a dim of 0 has no extreme");
   const keep = n.int("keepdims", 1) !== 0;
   const output = keep ? shape.map((dim, d) => (d === axis ? 1 : dim)) : shape.filter((_, d) => d !== axis);
-  return { outputs: [{ dtype: "int64", shape: output }], attrs: { axis, last: n.int("select_last_index", 0) !== 0 }, flops: elementCount(shape) };
+  return {
+    outputs: [{ dtype: "int64", shape: output }],
+    attrs: { axis, last: n.int("select_last_index", 0) !== 0 },
+    flops: elementCount(shape),
+  };
 }
 
 function cumulative(n: OpContext): Meaning {
   const type = dataInput(n);
   const axis = n.axis(n.knownInts(1, "the axis")[0] ?? n.invalid("the axis must be a scalar"), type.shape.length);
-  return { outputs: [type], reads: [0], attrs: { axis, exclusive: n.int("exclusive", 0) !== 0, reverse: n.int("reverse", 0) !== 0 }, inPlace: [0] };
+  return {
+    outputs: [type],
+    reads: [0],
+    attrs: { axis, exclusive: n.int("exclusive", 0) !== 0, reverse: n.int("reverse", 0) !== 0 },
+    inPlace: [0],
+  };
 }
 
 function hardmax(n: OpContext): Meaning {

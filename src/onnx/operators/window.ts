@@ -17,7 +17,12 @@ function perDim(n: OpContext, name: string, rank: number, fallback: number): rea
 }
 
 /** The window over `input` (spatial dims) of a `kernel`. */
-export function windowShape(n: OpContext, input: readonly number[], kernel: readonly number[], ceil = false): WindowShape {
+export function windowShape(
+  n: OpContext,
+  input: readonly number[],
+  kernel: readonly number[],
+  ceil = false,
+): WindowShape {
   const rank = input.length;
   if (kernel.length !== rank) n.invalid(`a window of ${kernel.length} dims over ${rank}`);
   if (kernel.some((size) => size < 1)) n.invalid(`the window is [${kernel.join(",")}]`);
@@ -27,7 +32,9 @@ export function windowShape(n: OpContext, input: readonly number[], kernel: read
   const auto = n.string("auto_pad", "NOTSET");
   let pads: readonly number[];
   if (auto === "SAME_UPPER" || auto === "SAME_LOWER") {
-    const total = input.map((size, d) => Math.max(0, (Math.ceil(size / strides[d]!) - 1) * strides[d]! + extent[d]! - size));
+    const total = input.map((size, d) =>
+      Math.max(0, (Math.ceil(size / strides[d]!) - 1) * strides[d]! + extent[d]! - size),
+    );
     const less = total.map((pad) => Math.floor(pad / 2));
     const more = total.map((pad, d) => pad - less[d]!);
     pads = auto === "SAME_UPPER" ? [...less, ...more] : [...more, ...less];
@@ -43,6 +50,7 @@ export function windowShape(n: OpContext, input: readonly number[], kernel: read
     const past = ceil && steps * strides[d]! >= size + pads[d]!;
     return Math.max(0, steps + (past ? 0 : 1));
   });
-  if (input.some((size, d) => size + pads[d]! + pads[d + rank]! < extent[d]!)) n.invalid(`a window of [${extent.join(",")}] does not fit [${input.join(",")}] with pads [${pads.join(",")}]`);
+  if (input.some((size, d) => size + pads[d]! + pads[d + rank]! < extent[d]!))
+    n.invalid(`a window of [${extent.join(",")}] does not fit [${input.join(",")}] with pads [${pads.join(",")}]`);
   return { output, strides, pads, dilations };
 }

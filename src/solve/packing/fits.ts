@@ -8,7 +8,12 @@ export interface FitProblem {
 }
 
 /** Fills `offsets`; returns the height. Fixed buffers lie where they are fixed, whatever the order. */
-export function fitPack({ buffers, from, to }: FitProblem, order: readonly number[], best: boolean, offsets: Float64Array): number {
+export function fitPack(
+  { buffers, from, to }: FitProblem,
+  order: readonly number[],
+  best: boolean,
+  offsets: Float64Array,
+): number {
   const placed: number[] = [];
   let height = 0;
   const put = (i: number, offset: number): void => {

@@ -27,16 +27,25 @@ export function pack(problem: PackingProblem, params: PackingParams = {}): Packi
   kept.forEach((i, k) => (offsets[i] = solution.offsets[k]!));
   const { height, lowerBound, boundTime, method, steps } = solution;
   const { capacity } = problem;
-  const status = capacity !== undefined && lowerBound > capacity ? "infeasible" : capacity !== undefined && height > capacity ? "unknown" : height === lowerBound ? "optimal" : "feasible";
+  const status =
+    capacity !== undefined && lowerBound > capacity
+      ? "infeasible"
+      : capacity !== undefined && height > capacity
+        ? "unknown"
+        : height === lowerBound
+          ? "optimal"
+          : "feasible";
   return { offsets, height, lowerBound, boundTime, status, method, steps };
 }
 
 function checkBuffer(buffer: PackingBuffer, i: number): void {
   const { lower, upper, size, alignment = 1, offset = 0 } = buffer;
-  if (![lower, upper].every(Number.isSafeInteger) || upper < lower) throw invalidPacking(i, `lifetime [${lower}, ${upper})`);
+  if (![lower, upper].every(Number.isSafeInteger) || upper < lower)
+    throw invalidPacking(i, `lifetime [${lower}, ${upper})`);
   if (!Number.isSafeInteger(size) || size < 0) throw invalidPacking(i, `size ${size}`);
   if (!Number.isSafeInteger(alignment) || alignment < 1) throw invalidPacking(i, `alignment ${alignment}`);
-  if (!Number.isSafeInteger(offset) || offset < 0 || offset % alignment !== 0) throw invalidPacking(i, `fixed offset ${offset}`);
+  if (!Number.isSafeInteger(offset) || offset < 0 || offset % alignment !== 0)
+    throw invalidPacking(i, `fixed offset ${offset}`);
 }
 
 interface Solution {
@@ -65,7 +74,9 @@ function packAlive(buffers: readonly PackingBuffer[], params: PackingParams): So
     lowerBound = bytes;
     boundTime = sections.time[s]!;
   });
-  if (fixed) for (const buffer of buffers) if (buffer.offset !== undefined) lowerBound = Math.max(lowerBound, buffer.offset + buffer.size);
+  if (fixed)
+    for (const buffer of buffers)
+      if (buffer.offset !== undefined) lowerBound = Math.max(lowerBound, buffer.offset + buffer.size);
 
   const budget = params.budget ?? DEFAULT_BUDGET;
   const trial = new Float64Array(n);
@@ -81,7 +92,14 @@ function packAlive(buffers: readonly PackingBuffer[], params: PackingParams): So
     method = name;
   };
   const done = (): boolean => height <= lowerBound || steps >= budget;
-  const result = (): Solution => ({ offsets: best, height: n === 0 ? 0 : height, lowerBound, boundTime, method, steps });
+  const result = (): Solution => ({
+    offsets: best,
+    height: n === 0 ? 0 : height,
+    lowerBound,
+    boundTime,
+    method,
+    steps,
+  });
   if (n === 0) return result();
 
   const duration = (i: number): number => to[i]! - from[i]!;
@@ -95,13 +113,23 @@ function packAlive(buffers: readonly PackingBuffer[], params: PackingParams): So
   if (skyline) {
     for (const [name, rule] of rules) {
       if (done()) return result();
-      offer(skylinePack(sections, sizes, Float64Array.from({ length: n }, (_, i) => rule(i) + 1), trial), `skyline by ${name}`);
+      offer(
+        skylinePack(
+          sections,
+          sizes,
+          Float64Array.from({ length: n }, (_, i) => rule(i) + 1),
+          trial,
+        ),
+        `skyline by ${name}`,
+      );
     }
   }
   const problem = { buffers, from, to };
   if ((params.greedyFits !== false && n <= FIT_LIMIT) || !skyline) {
     for (const [name, rule] of [...rules, ["start", (i: number) => -from[i]!] as const]) {
-      const order = Array.from({ length: n }, (_, i) => i).sort((a, b) => rule(b) - rule(a) || sizes[b]! - sizes[a]! || a - b);
+      const order = Array.from({ length: n }, (_, i) => i).sort(
+        (a, b) => rule(b) - rule(a) || sizes[b]! - sizes[a]! || a - b,
+      );
       for (const bestFit of [true, false]) {
         if (done() && height < Infinity) return result();
         offer(fitPack(problem, order, bestFit, trial), `${bestFit ? "best" : "first"} fit by ${name}`);
@@ -133,7 +161,9 @@ function packAlive(buffers: readonly PackingBuffer[], params: PackingParams): So
       const byDuration = 3 * random();
       const bySize = 3 * random();
       const noise = random() < 0.5 ? 0.1 : 0.4;
-      for (let i = 0; i < n; i++) priority[i] = duration(i) ** byDuration * (sizes[i]! / lowerBound) ** bySize * (1 + noise * random()) + Number.MIN_VALUE;
+      for (let i = 0; i < n; i++)
+        priority[i] =
+          duration(i) ** byDuration * (sizes[i]! / lowerBound) ** bySize * (1 + noise * random()) + Number.MIN_VALUE;
       offer(skylinePack(sections, sizes, priority, trial), "skyline restarts");
     }
   }

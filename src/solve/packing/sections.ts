@@ -18,8 +18,12 @@ export interface Sections {
 
 export function sectionsOf(buffers: readonly PackingBuffer[]): Sections {
   const n = buffers.length;
-  const byStart = Uint32Array.from({ length: n }, (_, i) => i).sort((a, b) => buffers[a]!.lower - buffers[b]!.lower || a - b);
-  const byEnd = Uint32Array.from({ length: n }, (_, i) => i).sort((a, b) => buffers[a]!.upper - buffers[b]!.upper || a - b);
+  const byStart = Uint32Array.from({ length: n }, (_, i) => i).sort(
+    (a, b) => buffers[a]!.lower - buffers[b]!.lower || a - b,
+  );
+  const byEnd = Uint32Array.from({ length: n }, (_, i) => i).sort(
+    (a, b) => buffers[a]!.upper - buffers[b]!.upper || a - b,
+  );
   const from = new Int32Array(n);
   const to = new Int32Array(n);
   const time = new Float64Array(n);

@@ -7,7 +7,12 @@
 import type { Sections } from "./sections.ts";
 
 /** Offsets for `sizes` (multiples of the alignment) by falling `priority` (positive). Fills `offsets`; returns the height. */
-export function skylinePack(sections: Sections, sizes: Float64Array, priority: Float64Array, offsets: Float64Array): number {
+export function skylinePack(
+  sections: Sections,
+  sizes: Float64Array,
+  priority: Float64Array,
+  offsets: Float64Array,
+): number {
   const { from, to, byStart, count } = sections;
   const n = sizes.length;
   if (n === 0) return 0;
@@ -110,7 +115,7 @@ export function skylinePack(sections: Sections, sizes: Float64Array, priority: F
   segmentEnd[0] = count;
   push(0);
   let top = 0;
-  for (let left = n; left > 0; ) {
+  for (let left = n; left > 0;) {
     const segment = heap[0]!;
     const end = segmentEnd[segment]!;
     const floor = height[segment]!;
