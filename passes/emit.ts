@@ -17,7 +17,7 @@ export interface EmitFacts {
   readonly provenance: Plan["provenance"];
 }
 
-const emitStep = ({ mayOverwrite: _, ...step }: KernelStep): Extract<Plan["steps"][number], { kind: "kernel" }> => ({
+const emitStep = (step: KernelStep): Extract<Plan["steps"][number], { kind: "kernel" }> => ({
   kind: "kernel",
   kernel: step.kernel,
   node: step.node,

@@ -164,10 +164,18 @@ export function lower(graph: Graph, target: Target): Program {
   };
 }
 
-/** A weight shown only through views must itself be kept: its bytes are what they show. */
+/** What a weight shows must itself be kept, through all views down to the bytes. */
 function keepRoots(values: readonly ProgramValue[]): ProgramValue[] {
-  const roots = new Set(values.filter((value) => value.kind === "weight").map((value) => value.storage.value));
+  const kept = new Set<ValueId>();
+  for (const value of values) {
+    for (
+      let at = value.kind === "weight" ? value : undefined;
+      at !== undefined;
+      at = at.viewOf === undefined ? undefined : values[at.viewOf]
+    )
+      kept.add(at.id);
+  }
   return values.map((value) =>
-    value.kind === "temporary" && roots.has(value.id) ? { ...value, kind: "weight" } : value,
+    value.kind === "temporary" && kept.has(value.id) ? { ...value, kind: "weight" } : value,
   );
 }

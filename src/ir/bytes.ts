@@ -1,9 +1,6 @@
 import { sizeOverflow } from "../errors.ts";
 import { DTYPES, type DType } from "./dtype.ts";
 
-/** Largest byte count or offset that Strata computes with: everything stays an exact double. */
-export const MAX_BYTES = Number.MAX_SAFE_INTEGER;
-
 /** Number of elements of `shape`; 1 for a scalar. Throws InputError where it passes 2^53 - 1. */
 export function elementCount(shape: readonly number[], where = "a tensor"): number {
   let count = 1;

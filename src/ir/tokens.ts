@@ -13,7 +13,7 @@ const COMMENT = /\/\/[^\n]*/y;
 const NUMBER = /-?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|Infinity)|NaN/y;
 const NAME = /[A-Za-z_][\w.]*/y;
 const STRING = /"(?:[^"\\\n]|\\.)*"/y;
-const MARKS = new Set([..."(){}[]<>=:,+"]);
+const MARKS = new Set("(){}[]<>=:,+");
 
 const MAX_LENGTH = 256 * 1024 * 1024;
 

@@ -34,45 +34,9 @@ import { unaryKernels } from "./unary.ts";
 import { variadicKernels } from "./variadic.ts";
 import type { Kernel, KernelTable } from "./types.ts";
 
-const TABLES: readonly KernelTable[] = [
-  activationKernels,
-  attentionKernels,
-  binaryKernels,
-  castKernels,
-  clipKernels,
-  contribAttentionKernels,
-  convKernels,
-  crossEntropyTrainingKernels,
-  dropoutKernels,
-  einsumKernels,
-  fusedElementwiseKernels,
-  generateKernels,
-  gradientKernels,
-  indexingKernels,
-  linearAttentionKernels,
-  logicalKernels,
-  lossKernels,
-  matMulNBitsKernels,
-  matmulKernels,
-  movementKernels,
-  normKernels,
-  poolKernels,
-  qLinearKernels,
-  quantizeKernels,
-  reduceKernels,
-  rnnKernels,
-  rotaryEmbeddingKernels,
-  searchKernels,
-  signalKernels,
-  softmaxKernels,
-  trainingKernels,
-  unaryKernels,
-  variadicKernels,
-];
+const TABLES: readonly KernelTable[] = [activationKernels, attentionKernels, binaryKernels, castKernels, clipKernels, contribAttentionKernels, convKernels, crossEntropyTrainingKernels, dropoutKernels, einsumKernels, fusedElementwiseKernels, generateKernels, gradientKernels, indexingKernels, linearAttentionKernels, logicalKernels, lossKernels, matMulNBitsKernels, matmulKernels, movementKernels, normKernels, poolKernels, qLinearKernels, quantizeKernels, reduceKernels, rnnKernels, rotaryEmbeddingKernels, searchKernels, signalKernels, softmaxKernels, trainingKernels, unaryKernels, variadicKernels];
 
 const KERNELS = new Map<string, Kernel>(TABLES.flatMap((table) => Object.entries(table)));
 
 /** The kernel of that name, or undefined. */
 export const kernelByName = (name: string): Kernel | undefined => KERNELS.get(name);
-
-export const kernelNames = (): readonly string[] => [...KERNELS.keys()].sort();

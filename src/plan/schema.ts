@@ -163,11 +163,11 @@ export const planSchema = z.strictObject({
 });
 
 export type Plan = z.infer<typeof planSchema>;
-export type PlanTarget = Plan["target"];
+
 export type PlanValue = Plan["values"][number];
 export type Step = Plan["steps"][number];
 export type KernelStep = Extract<Step, { kind: "kernel" }>;
-export type CopyStep = Extract<Step, { kind: "copy" }>;
+
 export type Placement = Plan["placements"][number];
 
 /** The JSON Schema (2020-12) of a plan, as published in the package. */

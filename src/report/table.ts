@@ -6,7 +6,7 @@ export interface Column<Row> {
 }
 
 // Names come from models: keep control characters off the terminal.
-// eslint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/g;
 
 export const plainText = (text: string): string =>

@@ -4,7 +4,7 @@ import { invalidTarget, unknownTarget } from "../errors.ts";
 import { nearest } from "../ir/nearest.ts";
 import { targetSchema, type Target } from "./schema.ts";
 
-export type { Memory, Target } from "./schema.ts";
+export type { Target } from "./schema.ts";
 
 const BUILTIN = [
   "tfjs-wasm",

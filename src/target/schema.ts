@@ -40,4 +40,3 @@ export const targetSchema = z.strictObject({
 });
 
 export type Target = z.infer<typeof targetSchema>;
-export type Memory = Target["memories"][number];

@@ -9,7 +9,7 @@ import { loads, sectionsOf } from "./sections.ts";
 import { skylinePack } from "./skyline.ts";
 import type { PackingBuffer, PackingParams, PackingProblem, PackingResult } from "./types.ts";
 
-export type { PackingBuffer, PackingParams, PackingProblem, PackingResult } from "./types.ts";
+export type { PackingParams, PackingProblem, PackingResult } from "./types.ts";
 
 /** Placements that are tried by default: about a second. */
 const DEFAULT_BUDGET = 3_000_000;
