@@ -34,7 +34,41 @@ import { unaryKernels } from "./unary.ts";
 import { variadicKernels } from "./variadic.ts";
 import type { Kernel, KernelTable } from "./types.ts";
 
-const TABLES: readonly KernelTable[] = [activationKernels, attentionKernels, binaryKernels, castKernels, clipKernels, contribAttentionKernels, convKernels, crossEntropyTrainingKernels, dropoutKernels, einsumKernels, fusedElementwiseKernels, generateKernels, gradientKernels, indexingKernels, linearAttentionKernels, logicalKernels, lossKernels, matMulNBitsKernels, matmulKernels, movementKernels, normKernels, poolKernels, qLinearKernels, quantizeKernels, reduceKernels, rnnKernels, rotaryEmbeddingKernels, searchKernels, signalKernels, softmaxKernels, trainingKernels, unaryKernels, variadicKernels];
+const TABLES: readonly KernelTable[] = [
+  activationKernels,
+  attentionKernels,
+  binaryKernels,
+  castKernels,
+  clipKernels,
+  contribAttentionKernels,
+  convKernels,
+  crossEntropyTrainingKernels,
+  dropoutKernels,
+  einsumKernels,
+  fusedElementwiseKernels,
+  generateKernels,
+  gradientKernels,
+  indexingKernels,
+  linearAttentionKernels,
+  logicalKernels,
+  lossKernels,
+  matMulNBitsKernels,
+  matmulKernels,
+  movementKernels,
+  normKernels,
+  poolKernels,
+  qLinearKernels,
+  quantizeKernels,
+  reduceKernels,
+  rnnKernels,
+  rotaryEmbeddingKernels,
+  searchKernels,
+  signalKernels,
+  softmaxKernels,
+  trainingKernels,
+  unaryKernels,
+  variadicKernels,
+];
 
 const KERNELS = new Map<string, Kernel>(TABLES.flatMap((table) => Object.entries(table)));
 
