@@ -12,6 +12,8 @@ import { einsumKernels } from "./einsum.ts";
 import { fusedElementwiseKernels } from "./fused-elementwise.ts";
 import { generateKernels } from "./generate.ts";
 import { gradientKernels } from "./gradients.ts";
+import { imageKernels } from "./image.ts";
+import { resizeKernels } from "./resize.ts";
 import { indexingKernels } from "./indexing.ts";
 import { linearAttentionKernels } from "./linear-attention.ts";
 import { logicalKernels } from "./logical.ts";
@@ -48,6 +50,8 @@ const TABLES: readonly KernelTable[] = [
   fusedElementwiseKernels,
   generateKernels,
   gradientKernels,
+  imageKernels,
+  resizeKernels,
   indexingKernels,
   linearAttentionKernels,
   logicalKernels,

@@ -35,8 +35,9 @@ const concat: Kernel = (call) => {
   let at = 0;
   for (const x of call.inputs) {
     if (!x) continue;
-    copyStrided(x.shape, dense(x), { tensor: y, base: at * strides[axis]!, strides });
-    at += x.shape[axis]!;
+    const shape = x.shape.length === 0 ? [1] : x.shape;
+    copyStrided(shape, dense({ ...x, shape }), { tensor: y, base: at * strides[axis]!, strides });
+    at += shape[axis]!;
   }
 };
 

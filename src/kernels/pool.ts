@@ -53,17 +53,18 @@ const maxPool =
   (last: boolean): Kernel =>
   (call) => {
     const x = operand(call, 0);
-    const y = result(call);
-    const indices = call.outputs[1];
-    const { offsets, taps, positions } = poolOffsets(call, x, y, last);
+    const [y, indices] = call.outputs;
+    const shown = y ?? indices;
+    if (!shown) return;
+    const { offsets, taps, positions } = poolOffsets(call, x, shown, last);
     const from = planes(x.shape, last);
-    const to = planes(y.shape, last);
+    const to = planes(shown.shape, last);
     const read = reader(x);
-    const move = mover(x, y);
+    const move = y ? mover(x, y) : undefined;
     const writeIndex = indices ? bigWriter(indices) : undefined;
     const column = flagAttr(call.attrs, "column_major") ? columnMajor(spatial(x.shape, last)) : undefined;
     const fast =
-      x.data instanceof Float32Array && y.data instanceof Float32Array && !writeIndex
+      x.data instanceof Float32Array && y?.data instanceof Float32Array && !writeIndex
         ? { x: x.data, y: y.data }
         : undefined;
     for (let p = 0; p < from.count; p++) {
@@ -83,7 +84,7 @@ const maxPool =
         }
         const target = to.base(p) + o * to.step;
         if (fast) fast.y[target] = at < 0 ? -Infinity : best;
-        else if (at >= 0) move(base + at * from.step, target);
+        else if (at >= 0) move?.(base + at * from.step, target);
         writeIndex?.(target, BigInt(p * from.size + (column ? column[at]! : at)));
       }
     }

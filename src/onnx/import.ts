@@ -402,8 +402,9 @@ function checkMeaning(meaning: Meaning, node: ModelNode, label: string): void {
 
 function bindDims(graph: ModelGraph, options: ImportOptions): ReadonlyMap<string, number> {
   const given = options.dims ?? new Map<string, number>();
+  const declared = [...graph.inputs, ...graph.outputs, ...graph.valueInfo.values()];
   const names = new Set(
-    graph.inputs.flatMap((input) => (input.dims ?? []).filter((dim): dim is string => typeof dim === "string")),
+    declared.flatMap(({ dims }) => (dims ?? []).filter((dim): dim is string => typeof dim === "string")),
   );
   for (const [name, size] of given) {
     if (!Number.isSafeInteger(size) || size < 0 || size > MAX_DIM)

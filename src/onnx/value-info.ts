@@ -6,6 +6,9 @@ import { exactInt } from "./int64.ts";
 import { overLimit, type ReadLimits } from "./limits.ts";
 import type { DeclaredDim, ValueInfo } from "./model.ts";
 
+/** Names that exporters give to dims they know nothing of: two of them are not the same dim. */
+const ANONYMOUS = new Set(["", "?", "None"]);
+
 /** Throws InputError: `unsupported-type` for an element type that ONNX does not define, `limit-exceeded`. */
 export function valueInfo(raw: RawValue, limits: ReadLimits): ValueInfo {
   const name = raw.name ?? "";
@@ -42,7 +45,7 @@ function declaredDims(shape: RawShape, name: string, limits: ReadLimits): readon
   const dims = shape.dim ?? [];
   if (dims.length > limits.rank) throw overLimit(limits, "rank", `value ${quote(name)}`);
   return dims.map((dim) => {
-    if (present(dim, "dimParam") && dim.dimParam !== "") return dim.dimParam ?? null;
+    if (present(dim, "dimParam") && !ANONYMOUS.has(dim.dimParam ?? "")) return dim.dimParam ?? null;
     if (!present(dim, "dimValue")) return null;
     const size = exactInt(dim.dimValue ?? 0);
     // Older exporters write -1 for a dim that they don't know.

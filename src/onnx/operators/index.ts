@@ -11,6 +11,8 @@ import { convOperators } from "./conv.ts";
 import { strataConv } from "./conv.ts";
 import { contribConv } from "./conv.ts";
 import { einsumOperators } from "./einsum.ts";
+import { imageOperators } from "./image.ts";
+import { resizeOperators } from "./resize.ts";
 import { indexingOperators } from "./indexing.ts";
 import { mlIndexing } from "./indexing.ts";
 import { logicalOperators } from "./logical.ts";
@@ -44,6 +46,8 @@ const TABLES: readonly { readonly domain: string; readonly tables: readonly Oper
       castOperators,
       convOperators,
       einsumOperators,
+      imageOperators,
+      resizeOperators,
       indexingOperators,
       logicalOperators,
       lossOperators,

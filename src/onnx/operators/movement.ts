@@ -36,7 +36,9 @@ function concat(n: OpContext): Meaning {
   const axis = n.axis(n.version < 4 ? n.int("axis", 1) : n.requiredInt("axis"), first.shape.length);
   let length = 0;
   n.inputs.forEach((_, i) => {
-    const { dtype, shape } = n.input(i);
+    const { dtype, shape: own } = n.input(i);
+    // Old exporters join scalars to vectors.
+    const shape = own.length === 0 && first.shape.length === 1 ? [1] : own;
     if (dtype !== first.dtype) n.invalid(`operand ${i} is ${dtype}, operand 0 ${first.dtype}`);
     if (shape.length !== first.shape.length || shape.some((dim, d) => d !== axis && dim !== first.shape[d]))
       n.invalid(
