@@ -1,32 +1,12 @@
 /** Every real graph of the test data: imported, planned, verified; run and compared where its weights and outputs are there. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { basename, join, resolve } from "node:path";
+import { existsSync, readdirSync } from "node:fs";
+import { basename, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { compareTensors } from "./conformance/compare.ts";
 import { readTensors } from "./conformance/cases.ts";
-import {
-  compileModel,
-  executePlan,
-  readModel,
-  StrataError,
-  type CompileOptions,
-  type Model,
-  type Plan,
-  type Tensor,
-} from "./index.ts";
+import { compileModel, executePlan, readModel, StrataError, type Plan, type Tensor } from "./index.ts";
+import { bindings, DATA, MODELS } from "./real-bind.test-util.ts";
 import { sizeOf } from "./kernels/access.ts";
-
-const DATA = resolve(import.meta.dirname, "../../shared/data/onnx");
-const MODELS = join(DATA, "models");
-
-interface Override {
-  readonly params?: Readonly<Record<string, number>>;
-  readonly inputs?: Readonly<Record<string, readonly number[]>>;
-}
-
-const overrides: Readonly<Record<string, Override>> = existsSync(MODELS)
-  ? (JSON.parse(readFileSync(join(MODELS, "overrides.json"), "utf8")) as Record<string, Override>)
-  : {};
 
 /** Graphs that no static plan can hold, and the code that says so. */
 const REFUSED: Readonly<Record<string, string>> = {
@@ -45,38 +25,6 @@ const filesOf = (folder: string): string[] =>
     : [];
 
 const files = [join(DATA, "light"), join(MODELS, "real"), join(MODELS, "exported")].flatMap(filesOf);
-
-/** A size for a symbolic dim that nothing else binds; `total` is the past and the new tokens. */
-function guess(name: string): number {
-  if (/total/i.test(name)) return 12;
-  if (/past/i.test(name)) return 8;
-  if (/seq|token|length/i.test(name)) return 4;
-  if (/height|width|dim/i.test(name)) return 32;
-  return 1;
-}
-
-/** Dims and shapes: from overrides, else from the recorded inputs, else guessed. */
-function bindings(name: string, model: Model, given: readonly (Tensor | null)[]): CompileOptions {
-  const { params = {}, inputs = {} } = overrides[name] ?? {};
-  const shapes = new Map<string, readonly number[]>(Object.entries(inputs));
-  model.graph.inputs.forEach((input, i) => {
-    if (given[i] && input.dims?.length === given[i].shape.length) shapes.set(input.name, given[i].shape);
-  });
-  // Overrides name dims of other tools' inference too: those that no input has bind nothing.
-  const named = new Set(model.graph.inputs.flatMap((input) => input.dims ?? []));
-  const dims = new Map(Object.entries(params).filter(([dim]) => named.has(dim)));
-  for (const input of model.graph.inputs) {
-    if (shapes.has(input.name)) continue;
-    for (const dim of input.dims ?? [])
-      if (typeof dim === "string" && !dims.has(dim) && given.length === 0) dims.set(dim, guess(dim));
-    if (input.dims?.includes(null))
-      shapes.set(
-        input.name,
-        input.dims.map((dim) => (typeof dim === "string" ? guess(dim) : (dim ?? 1))),
-      );
-  }
-  return { dims, shapes };
-}
 
 describe.runIf(files.length > 0)("real graphs", () => {
   test.each(files.map((file) => [basename(file, ".onnx"), file]))("%s", { timeout: 120_000 }, async (name, file) => {

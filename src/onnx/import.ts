@@ -370,9 +370,17 @@ export function importModel(model: Model, options: ImportOptions = {}): Imported
     if (bound !== undefined) known.bind(id, checkBound(input.name, builder.value(id), bound));
   }
   importNodes(top, model.graph.nodes);
+  const taken = new Set<ValueId>();
   const outputs = model.graph.outputs.map((output) => {
     if (output.type !== "tensor" && output.type !== "unknown") throw unsupportedType(output.type, output.name);
-    return resolve(top, output.name, "the graph's outputs");
+    const id = resolve(top, output.name, "the graph's outputs");
+    if (builder.value(id).name === output.name && !taken.has(id)) {
+      taken.add(id);
+      return id;
+    }
+    // A value of a function body or a loop, or one that is an output twice: a view gives it the output's name.
+    const parts = { name: `${output.name}/output`, op: "Identity", inputs: [id], view: 0 };
+    return builder.node(parts, [{ name: output.name, type: builder.value(id) }])[0]!;
   });
   const used = [...dims].map(([name, size]) => ({ name, size })).sort((a, b) => (a.name < b.name ? -1 : 1));
   const graph = compactGraph(builder.finish(outputs, used, known.consulted()));
