@@ -26,7 +26,7 @@ export const compileOptions = (yargs: Argv): Argv =>
 
 /** Reads and compiles the model that the flags name; warnings go to stderr. */
 export async function compileFromFlags(path: string, flags: Flags): Promise<Compiled> {
-  const { compileModel } = await import("../src/compile.ts");
+  const { compile } = await import("../src/compile.ts");
   const { readModel } = await import("../src/onnx/read.ts");
   const { passByName } = await import("../passes/registry.ts");
   const { invalidFlag } = await import("../src/errors.ts");
@@ -47,7 +47,7 @@ export async function compileFromFlags(path: string, flags: Flags): Promise<Comp
     return [name, tensorOf(input.dtype, shape, values)] as const;
   });
   const budget = text(flags, "budget");
-  const compiled = compileModel(model, {
+  const compiled = await compile(model, {
     dims,
     shapes: new Map([
       ...bound.filter(([name]) => !shapes.has(name)).map(([name, tensor]) => [name, tensor.shape] as const),

@@ -15,6 +15,7 @@ export interface EmitFacts {
   readonly model: { readonly file: string | null; readonly sha256: string };
   readonly fileOrderPeakBytes: number;
   readonly provenance: Plan["provenance"];
+  readonly trace: Plan["trace"];
 }
 
 const emitStep = (step: KernelStep): Extract<Plan["steps"][number], { kind: "kernel" }> => ({
@@ -25,14 +26,18 @@ const emitStep = (step: KernelStep): Extract<Plan["steps"][number], { kind: "ker
   writes: [...step.writes],
   absentReads: [...step.absentReads],
   absentWrites: [...step.absentWrites],
-  attrs: step.attrs.map(({ name, value }) => ({
-    name,
-    value: Array.isArray(value) ? ([...value] as number[] | string[]) : (value as number | string | boolean),
-  })),
+  attrs: emitAttrs(step.attrs),
   opaque: step.kernel === "opaque",
   flops: step.flops,
   seconds: step.seconds,
+  dispatch: step.dispatch === undefined ? null : { ...step.dispatch },
 });
+
+const emitAttrs = (attrs: KernelStep["attrs"]): Plan["calls"][number]["attrs"] =>
+  attrs.map(({ name, value }) => ({
+    name,
+    value: Array.isArray(value) ? ([...value] as number[] | string[]) : (value as number | string | boolean),
+  }));
 
 /** Writes the plan of a placed program. */
 export function emit(program: Program, target: Target, { placements, arena }: Allocation, facts: EmitFacts): Plan {
@@ -98,6 +103,16 @@ export function emit(program: Program, target: Target, { placements, arena }: Al
     outputs: [...program.outputs],
     init: program.init.map(emitStep),
     steps: program.steps.map(emitStep),
+    calls: program.calls.map(({ kernel, node, reads, writes, absentReads, absentWrites, attrs }) => ({
+      kernel,
+      node,
+      reads: [...reads],
+      writes: [...writes],
+      absentReads: [...absentReads],
+      absentWrites: [...absentWrites],
+      attrs: emitAttrs(attrs),
+    })),
+    trace: facts.trace,
     placements: placements.map((placed) => ({ ...placed })),
     summary: {
       peakBytes,

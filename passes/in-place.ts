@@ -47,6 +47,8 @@ export function inPlace(program: Program): Program {
         bytes === 0
       )
         continue;
+      // Read twice, it must be overwritable in both places.
+      if (step.reads.some((other, k) => other === operand && !step.mayOverwrite.includes(k))) continue;
       // x * x may go over x, but x + (another view of x, in another shape) may not.
       if (step.reads.some((other, k) => k !== position && other !== operand && rootOf(other) === root)) continue;
       const moved = [result, ...(viewsByRoot.get(result) ?? [])];

@@ -2,11 +2,13 @@
  * The pipeline, in order, each line with the reason for its place. Every pass can be imported and
  * called by itself: they are plain functions of one IR.
  */
+import type { DispatchSource } from "../src/ir/dispatch.ts";
 import type { Graph, Program } from "../src/ir/types.ts";
 import type { Plan } from "../src/plan/schema.ts";
 import type { Target } from "../src/target/schema.ts";
 import { allocate, type AllocateOptions } from "./allocate.ts";
 import { channelsLast } from "./channels-last.ts";
+import { dispatch } from "./dispatch.ts";
 import { emit } from "./emit.ts";
 import { inPlace } from "./in-place.ts";
 import { livePeak, liveRanges } from "./liveness.ts";
@@ -14,7 +16,7 @@ import { lower } from "./lower.ts";
 import { PASSES, passByName, type PassName } from "./registry.ts";
 import { schedule } from "./schedule.ts";
 
-export { allocate, channelsLast, emit, inPlace, livePeak, liveRanges, lower, PASSES, passByName, schedule };
+export { allocate, channelsLast, dispatch, emit, inPlace, livePeak, liveRanges, lower, PASSES, passByName, schedule };
 export type { Allocation, AllocateOptions, Placed } from "./allocate.ts";
 export type { LiveRange, Peak } from "./liveness.ts";
 export type { PassInfo, PassName } from "./registry.ts";
@@ -22,6 +24,8 @@ export type { PassInfo, PassName } from "./registry.ts";
 export interface PlanOptions extends AllocateOptions {
   /** Passes left out. */
   readonly without?: ReadonlySet<PassName>;
+  /** What a GPU target's kernels are made of (the runtime's tracer); without it a plan is at the level of kernel calls. */
+  readonly dispatches?: DispatchSource | undefined;
   /** Called after every pass; throws where an invariant is broken. */
   readonly check: (ir: Graph | Program, pass: string) => void;
 }
@@ -41,9 +45,15 @@ export function planGraph(
     options.check(ir, pass);
     return ir;
   };
+  const source = options.dispatches;
+  const lowered = (laidOut: Graph): Program => {
+    const program = checked(lower(laidOut, target), "lower");
+    // Hidden temporaries of GPU kernels are ordinary values from here on.
+    return source === undefined ? program : checked(dispatch(program, target, source), "dispatch");
+  };
   const planLayout = (laidOut: Graph): { program: Program; allocation: ReturnType<typeof allocate> } => {
     // Exact sizes and hidden temporaries are known only once kernels are chosen.
-    let program = checked(lower(laidOut, target), "lower");
+    let program = lowered(laidOut);
     // Order before sharing: an in-place write would bind the order.
     if (wants("schedule")) program = checked(schedule(program), "schedule");
     // Sharing before offsets: blocks that become one need one offset.
@@ -52,7 +62,7 @@ export function planGraph(
   };
 
   // What the model's own order costs without any planning: no plan may need more.
-  const plain = lower(graph, target);
+  const plain = lowered(graph);
   const fileOrderPeakBytes = livePeak(liveRanges(plain), plain.steps.length).bytes;
   const convert = target.layout === "nhwc" && wants("channels-last");
   let laidOut = graph;
@@ -71,6 +81,13 @@ export function planGraph(
   const plan = emit(planned.program, target, planned.allocation, {
     model,
     fileOrderPeakBytes,
+    trace:
+      source === undefined
+        ? null
+        : {
+            sha256: source.digest(planned.program.calls.map((call) => call.digest)),
+            limits: { ...source.limits },
+          },
     provenance: {
       version,
       passes: names.filter(wants).map((name) => ({ name, options: {} })),

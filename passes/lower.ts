@@ -158,6 +158,7 @@ export function lower(graph: Graph, target: Target): Program {
     values: keepRoots(state.values),
     init,
     steps,
+    calls: [],
     inputs: graph.inputs.map((id) => operand(state, id)),
     outputs: graph.outputs.map((id) => operand(state, id)),
     specialized: graph.specialized.map((entry) => ({ ...entry, value: operand(state, entry.value) })),

@@ -1,5 +1,6 @@
 /** Model -> Plan: the pipeline of passes/index.ts, run and verified. */
-import { broken } from "./errors.ts";
+import { broken, missingDispatches } from "./errors.ts";
+import type { DispatchSource } from "./ir/dispatch.ts";
 import { checkIr } from "./ir/check.ts";
 import type { Diagnostic, Graph, Program } from "./ir/types.ts";
 import { importModel, type ImportOptions } from "./onnx/import.ts";
@@ -29,12 +30,22 @@ function check(ir: Graph | Program, pass: string): void {
   if (fault !== undefined) throw broken(`after ${pass}: ${fault}`);
 }
 
+const targetOf = (options: CompileOptions): Target =>
+  typeof options.target === "object" ? options.target : loadTarget(options.target ?? "tfjs-wasm");
+
+/** The tracer that a GPU target's plans are made with; undefined for other targets. Needs no GPU. */
+export async function dispatchesFor(target: Target): Promise<DispatchSource | undefined> {
+  if (target.executor !== "tfjs-webgpu") return undefined;
+  return (await import("./runtime/webgpu/trace.ts")).openTracer();
+}
+
 /**
- * Compiles a model that is read already. No weight byte is read. Throws InputError and
+ * Compiles a model that is read already; for a GPU target, `options.dispatches` must be given. No weight byte is read. Throws InputError and
  * InfeasibleError (see src/errors.ts); a plan that our own verifier rejects is an InternalError.
  */
 export function compileModel(model: Model, options: CompileOptions = {}): Compiled {
-  const target = typeof options.target === "object" ? options.target : loadTarget(options.target ?? "tfjs-wasm");
+  const target = targetOf(options);
+  if (target.executor === "tfjs-webgpu" && options.dispatches === undefined) throw missingDispatches(target.name);
   const { graph, diagnostics } = importModel(model, options);
   check(graph, "import");
   const { plan, program } = planGraph(
@@ -57,8 +68,8 @@ export async function compile(
   input: string | Uint8Array | Model,
   options: CompileOptions & ReadOptions = {},
 ): Promise<Compiled> {
-  return compileModel(
-    typeof input === "string" || input instanceof Uint8Array ? await readModel(input, options) : input,
-    options,
-  );
+  const model = typeof input === "string" || input instanceof Uint8Array ? await readModel(input, options) : input;
+  const target = targetOf(options);
+  const dispatches = options.dispatches ?? (await dispatchesFor(target));
+  return compileModel(model, { ...options, target, dispatches });
 }

@@ -149,6 +149,24 @@ export const decoderMissing = (name: string, cause: unknown): InputError =>
     cause,
   });
 
+/** The GPU went away: the driver reset it, it was unplugged, or the device was closed while in use. */
+export const deviceLost = (reason: string, message: string, cause?: unknown): InfeasibleError =>
+  new InfeasibleError({
+    code: "device-lost",
+    message: `the GPU device was lost (${reason === "" ? "unknown" : reason}): ${message}`,
+    help: "run again; if it happens again, the step before may take longer than the driver allows: try a smaller batch",
+    cause,
+  });
+
+/** The GPU has not the memory for a buffer; `bytes` is undefined where the driver does not say which. */
+export const deviceOutOfMemory = (what: string, bytes: number | undefined, message?: string): InfeasibleError =>
+  new InfeasibleError({
+    code: "device-out-of-memory",
+    message: bytes === undefined ? `${what} is out of memory` : `the GPU can't give ${bytes} bytes for ${what}`,
+    details: message === undefined || message === "" ? [] : [message],
+    help: "compile for a smaller --capacity or a smaller batch, close what else uses the GPU, or run with --backend wasm",
+  });
+
 /** Two definitions of one name, where ONNX wants each name defined once. */
 export const duplicateName = (what: string, name: string, where?: string): InputError =>
   new InputError({ code: "duplicate-name", message: `${what} ${quote(name)} is defined more than once`, where });
@@ -220,6 +238,15 @@ export const functionCycle = (names: readonly string[]): InputError =>
     details: [`through ${names.map(quote).join(" -> ")}`],
   });
 
+/** The GPU refused a command of ours. */
+export const gpuValidation = (message: string, cause?: unknown): InternalError =>
+  new InternalError({
+    code: "gpu-validation",
+    message: `WebGPU reports: ${message}`,
+    help: "this is a bug in Strata: please report it with the model, the command and the GPU's name",
+    cause,
+  });
+
 /** Nodes that wait for each other. */
 export const graphCycle = (nodes: readonly string[], graph: string): InputError =>
   new InputError({
@@ -235,6 +262,15 @@ export const invalidBinding = (what: string, message: string, help?: string): In
 /** A command-line value that does not parse. */
 export const invalidFlag = (flag: string, value: string, message: string): InputError =>
   new InputError({ code: "invalid-flag", message: `${quote(value)}: ${message}`, where: flag });
+
+/** A mapping game that makes no sense. */
+export const invalidGame = (where: string, message: string): InputError =>
+  new InputError({
+    code: "invalid-game",
+    message,
+    where,
+    help: 'a game is {"hw": {"C", "Bs", "Bf"}, "sizes": [bytes], "outputs": [value], "instr": [{"c", "reads", "writes"}]}',
+  });
 
 /** A node breaks the rules of its operator (rank, dtype, attribute, operand count). */
 export const invalidNode = (node: string, op: string, message: string): InputError =>
@@ -306,6 +342,14 @@ export const malformedModel = (
 export const malformedText = (line: number, message: string): InputError =>
   new InputError({ code: "malformed-text", message, where: `line ${line}` });
 
+/** A GPU target whose kernels the caller did not bring along. */
+export const missingDispatches = (target: string): InputError =>
+  new InputError({
+    code: "missing-dispatches",
+    message: `target ${quote(target)} runs GPU dispatches, and none were given`,
+    help: "call compile(), which traces the kernels, or give compileModel() the result of dispatchesFor(target)",
+  });
+
 /** A step that no kernel of this backend computes. */
 export const missingKernel = (kernel: string, node: string): InputError =>
   new InputError({
@@ -324,6 +368,10 @@ export const modelMismatch = (file: string, wanted: string, got: string): InputE
     where: quote(file),
     help: "give the right file with --model, or compile again",
   });
+
+/** There is no GPU that can be used. */
+export const noAdapter = (message: string, help: string, cause?: unknown): InputError =>
+  new InputError({ code: "no-adapter", message, help, cause });
 
 /** The runtime could not get the memory that a plan needs. */
 export const outOfMemory = (what: string, bytes: number): InfeasibleError =>
@@ -350,6 +398,25 @@ export const planVersion = (version: string): InputError =>
     help: "compile the model again",
   });
 
+/**
+ * An optional package that a backend needs is not installed, or does not load. `commands`: what installs
+ * it; `notes`: why what is installed does not load.
+ */
+export const providerMissing = (
+  name: string,
+  what: string,
+  commands: readonly string[],
+  notes: readonly string[] = [],
+  cause?: unknown,
+): InputError =>
+  new InputError({
+    code: "provider-missing",
+    message: `${what} needs the package ${quote(name)}, which is not installed or does not load`,
+    details: notes,
+    help: `install it: ${commands.join("\n         or: ")}`,
+    cause,
+  });
+
 /** A shape depends on data that is known only at run time. */
 export const shapeDependsOnData = (node: string, op: string, message: string): InputError =>
   new InputError({
@@ -364,6 +431,14 @@ export const sizeOverflow = (where: string, shape: readonly number[]): InputErro
     code: "size-overflow",
     message: `the size of shape [${shape.join(",")}] passes 2^53 - 1 bytes`,
     where,
+  });
+
+/** The GPU kernels of this version are not those that a plan was made for. */
+export const traceMismatch = (message: string): InputError =>
+  new InputError({
+    code: "trace-mismatch",
+    message,
+    help: "compile the model again with this version of Strata",
   });
 
 /** Symbolic dims of inputs that no --dim binds. */
@@ -472,6 +547,14 @@ export const weightsMissing = (name: string): InputError =>
     code: "weights-missing",
     message: `the model holds no bytes for constant ${quote(name)}`,
     help: "planning needs no weights, running does: give a model with its weights",
+  });
+
+/** A plan asked to run on a backend that its steps were not made for. */
+export const wrongBackend = (backend: string, target: string, executor: string): InputError =>
+  new InputError({
+    code: "wrong-backend",
+    message: `the plan is for target ${quote(target)} (${executor}); backend ${backend} can't run it`,
+    help: "leave --backend out, or compile the model for another --target",
   });
 
 /** A pass asked to run on a stage that it does not fit. */

@@ -1,6 +1,6 @@
 /** Running a plan from start to end: verify, load the model's constants, execute, compare. */
 import { createHash } from "node:crypto";
-import { badInput, planRejected, weightsMissing } from "./errors.ts";
+import { badInput, planRejected, weightsMissing, wrongBackend } from "./errors.ts";
 import { errorsOf } from "./conformance/compare.ts";
 import { bytesOf, tensorFromBytes } from "./kernels/access.ts";
 import type { Tensor } from "./kernels/types.ts";
@@ -67,6 +67,8 @@ export async function executePlan(plan: Plan, options: ExecuteOptions = {}): Pro
       throw badInput(name, "the plan has no input of this name");
   }
   const executor = await executorByName(options.backend ?? defaultBackend(plan));
+  if (plan.calls.length > 0 && executor.name !== "webgpu")
+    throw wrongBackend(executor.name, plan.target.name, plan.target.executor);
   const executable = await executor.load(plan, { constant });
   const now = options.clock ?? (() => 0);
   let seconds = Infinity;
@@ -79,6 +81,8 @@ export async function executePlan(plan: Plan, options: ExecuteOptions = {}): Pro
       seconds = Math.min(seconds, now() - start);
       if (i === 0) afterFirst = executable.allocations();
     }
+    // Before the reference run: it allocates on the same device.
+    const steadyAllocations = executable.allocations() - afterFirst;
     const check =
       options.check === true ? await compareUnplanned(plan, inputs, results, constant, executor.load) : null;
     const outputs = results.map((tensor, i) => ({
@@ -88,13 +92,13 @@ export async function executePlan(plan: Plan, options: ExecuteOptions = {}): Pro
     }));
     return {
       backend: executor.name,
-      device: executor.device,
+      device: executable.device ?? executor.device,
       seconds,
       peakBytes: executable.peakBytes,
       check,
       outputs,
       madeUp,
-      steadyAllocations: executable.allocations() - afterFirst,
+      steadyAllocations,
     };
   } finally {
     executable.dispose();

@@ -1,5 +1,5 @@
 /** The public API. Everything here is documented where it is defined. */
-export { compile, compileModel, type Compiled, type CompileOptions } from "./compile.ts";
+export { compile, compileModel, dispatchesFor, type Compiled, type CompileOptions } from "./compile.ts";
 export { runConformance, type ConformanceReport } from "./conformance/run.ts";
 export { InfeasibleError, InputError, InternalError, StrataError } from "./errors.ts";
 export { executePlan, type ExecuteOptions, type ExecuteResult } from "./execute.ts";

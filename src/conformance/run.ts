@@ -1,5 +1,5 @@
 /** The conformance run: ONNX backend test folders through the whole toolchain, from bytes to outputs. */
-import { compileModel } from "../compile.ts";
+import { compile } from "../compile.ts";
 import { InfeasibleError, InputError } from "../errors.ts";
 import { executePlan } from "../execute.ts";
 import { sizeOf } from "../kernels/access.ts";
@@ -25,6 +25,8 @@ class Mismatch extends Error {
   }
 }
 
+const TARGETS: Readonly<Record<string, string>> = { cpu: "tfjs-cpu", webgpu: "tfjs-webgpu" };
+
 /** Runs one case; throws Mismatch where an output is wrong. Inputs that decide shapes are bound to the case's values. */
 async function runCase(testCase: TestCase, backend: string, tolerance: Tolerance): Promise<void> {
   const model = await readModel(testCase.model);
@@ -36,8 +38,8 @@ async function runCase(testCase: TestCase, backend: string, tolerance: Tolerance
       const tensor = given[i];
       if (tensor) inputs.set(input.name, tensor);
     });
-    const { plan } = compileModel(model, {
-      target: backend === "cpu" ? "tfjs-cpu" : "tfjs-wasm",
+    const { plan } = await compile(model, {
+      target: TARGETS[backend] ?? "tfjs-wasm",
       shapes: new Map([...inputs].map(([name, tensor]) => [name, tensor.shape])),
       bind: new Map([...inputs].filter(([, tensor]) => sizeOf(tensor.shape) <= MAX_KNOWN)),
     });

@@ -85,10 +85,16 @@ export function checkProgram(program: Program): string | undefined {
     const unready = step.reads.find((id) => !isReady(id));
     if (unready !== undefined)
       return `step '${step.node}' reads '${values[unready]?.name ?? unready}' before it is written`;
-    const broken = checkWrites(program, step, ready);
+    const broken = checkWrites(program, step, ready) ?? checkDispatch(program, step);
     if (broken !== undefined) return broken;
   }
   if (outputs.some((id) => !isReady(id))) return "an output is never written";
+  return undefined;
+}
+
+function checkDispatch({ calls }: Program, step: KernelStep): string | undefined {
+  if (step.dispatch !== undefined && calls[step.dispatch.call] === undefined)
+    return `step '${step.node}' is a dispatch of call ${step.dispatch.call}, which is not there`;
   return undefined;
 }
 

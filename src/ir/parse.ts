@@ -5,6 +5,7 @@ import { cursorOf, tokenize, type Cursor } from "./tokens.ts";
 import type {
   Attr,
   AttrValue,
+  CallRecord,
   ConstantSource,
   Graph,
   GraphNode,
@@ -225,6 +226,7 @@ function program(cursor: Cursor): Program {
   const init = steps(cursor, scope);
   cursor.expect("steps");
   const main = steps(cursor, scope);
+  const made = cursor.take("calls") ? calls(cursor, scope) : [];
   cursor.expect("return");
   const outputs = list(cursor, "(", ")", () => scope.find(cursor.name()));
   end(cursor);
@@ -236,6 +238,7 @@ function program(cursor: Cursor): Program {
     values,
     init,
     steps: main,
+    calls: made,
     inputs: inputNames.map(scope.find),
     outputs,
     specialized: head.specialized.map((entry) => ({ value: scope.find(entry.name), base64: entry.base64 })),
@@ -273,8 +276,11 @@ function programValues(cursor: Cursor, scope: ReturnType<typeof names>): Program
   }));
 }
 
-function steps(cursor: Cursor, scope: ReturnType<typeof names>): KernelStep[] {
-  const result: KernelStep[] = [];
+type Called = Pick<KernelStep, "kernel" | "reads" | "writes" | "absentReads" | "absentWrites" | "attrs">;
+
+/** Numbered lines of results, kernel, attributes and operands, with `rest` reading the notes of each. */
+function called<T>(cursor: Cursor, scope: ReturnType<typeof names>, rest: (parts: Called) => T): T[] {
+  const result: T[] = [];
   cursor.expect("{");
   const operand = (): ValueId | null => (isAbsent(cursor) ? null : scope.find(cursor.name()));
   while (!cursor.take("}")) {
@@ -289,33 +295,54 @@ function steps(cursor: Cursor, scope: ReturnType<typeof names>): KernelStep[] {
     const kernel = cursor.name();
     const ownAttrs = attrs(cursor);
     const read = list(cursor, "(", ")", operand);
+    result.push(
+      rest({
+        kernel,
+        reads: present(read),
+        writes: present(written),
+        absentReads: absent(read),
+        absentWrites: absent(written),
+        attrs: ownAttrs,
+      }),
+    );
+  }
+  return result;
+}
+
+const calls = (cursor: Cursor, scope: ReturnType<typeof names>): CallRecord[] =>
+  called(cursor, scope, (parts) => {
+    let node = "";
+    let digest = "";
+    eachNote(cursor, (word) => {
+      if (word === "node") node = valueOf(cursor, cursor.name);
+      else if (word === "digest") digest = valueOf(cursor, cursor.name);
+      else cursor.fail(`'${word}' is no note of a call`);
+    });
+    return { ...parts, node, digest };
+  });
+
+const steps = (cursor: Cursor, scope: ReturnType<typeof names>): KernelStep[] =>
+  called(cursor, scope, (parts) => {
     let node = "";
     let flops = 0;
     let seconds = 0;
     let mayOverwrite: number[] = [];
+    let dispatch: number[] | undefined;
     eachNote(cursor, (word) => {
       if (word === "node") node = valueOf(cursor, cursor.name);
       else if (word === "flops") flops = valueOf(cursor, cursor.number);
       else if (word === "seconds") seconds = valueOf(cursor, cursor.number);
       else if (word === "may_overwrite") mayOverwrite = valueOf(cursor, () => list(cursor, "[", "]", cursor.whole));
+      else if (word === "dispatch") dispatch = valueOf(cursor, () => list(cursor, "[", "]", cursor.whole));
       else cursor.fail(`'${word}' is no note of a step`);
     });
-    result.push({
-      kind: "kernel",
-      kernel,
-      node,
-      reads: present(read),
-      writes: present(written),
-      absentReads: absent(read),
-      absentWrites: absent(written),
-      attrs: ownAttrs,
-      mayOverwrite,
-      flops,
-      seconds,
-    });
-  }
-  return result;
-}
+    const step: KernelStep = { kind: "kernel", ...parts, node, mayOverwrite, flops, seconds };
+    if (dispatch === undefined) return step;
+    const [call, index] = dispatch;
+    if (call === undefined || index === undefined || dispatch.length !== 2)
+      return cursor.fail("dispatch takes a call and an index");
+    return { ...step, dispatch: { call, index } };
+  });
 
 const present = (ids: readonly (ValueId | null)[]): ValueId[] => ids.filter((id) => id !== null);
 const absent = (ids: readonly (ValueId | null)[]): number[] => ids.flatMap((id, i) => (id === null ? [i] : []));

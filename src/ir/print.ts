@@ -4,6 +4,7 @@
  */
 import { DTYPES } from "./dtype.ts";
 import type {
+  CallRecord,
   Attr,
   AttrValue,
   ConstantSource,
@@ -85,19 +86,30 @@ export function printGraph(graph: Graph): string {
   return `${lines.join("\n")}\n`;
 }
 
-function printStep(step: KernelStep, index: number, name: (id: ValueId) => string): string {
+/** Results, kernel, attributes and operands. */
+function printCalled(step: KernelStep | CallRecord, name: (id: ValueId) => string): string {
   const full = (ids: readonly ValueId[], absent: readonly number[]): string => {
     const names = ids.map(name);
     for (const position of absent) names.splice(position, 0, "_");
     return names.join(", ");
   };
+  return `${full(step.writes, step.absentWrites)} = ${printName(step.kernel)}${printAttrs(step.attrs)}(${full(step.reads, step.absentReads)})`;
+}
+
+function printStep(step: KernelStep, index: number, name: (id: ValueId) => string): string {
   const tail = notes([
     `node=${printName(step.node)}`,
     step.flops !== 0 && `flops=${step.flops}`,
     step.seconds !== 0 && `seconds=${printNumber(step.seconds)}`,
     step.mayOverwrite.length > 0 && `may_overwrite=[${step.mayOverwrite.join(",")}]`,
+    step.dispatch !== undefined && `dispatch=[${step.dispatch.call},${step.dispatch.index}]`,
   ]);
-  return `  ${index}: ${full(step.writes, step.absentWrites)} = ${printName(step.kernel)}${printAttrs(step.attrs)}(${full(step.reads, step.absentReads)})${tail}`;
+  return `  ${index}: ${printCalled(step, name)}${tail}`;
+}
+
+function printCall(call: CallRecord, index: number, name: (id: ValueId) => string): string {
+  const tail = notes([`node=${printName(call.node)}`, `digest=${printName(call.digest)}`]);
+  return `  ${index}: ${printCalled(call, name)}${tail}`;
 }
 
 function printValue(value: ProgramValue, name: (id: ValueId) => string): string {
@@ -126,6 +138,9 @@ export function printProgram(program: Program): string {
     "steps {",
     ...program.steps.map((step, i) => printStep(step, i, name)),
     "}",
+    ...(program.calls.length === 0
+      ? []
+      : ["calls {", ...program.calls.map((call, i) => printCall(call, i, name)), "}"]),
     `return (${program.outputs.map(name).join(", ")})`,
   ].join("\n")}\n`;
 }

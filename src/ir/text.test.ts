@@ -181,6 +181,19 @@ describe("textual IR", () => {
           mayOverwrite: [0],
           flops: 3,
           seconds: 1.5e-7,
+          dispatch: { call: 0, index: 0 },
+        },
+      ],
+      calls: [
+        {
+          kernel: "Relu",
+          node: "r",
+          reads: [3 as ValueId],
+          writes: [4 as ValueId],
+          absentReads: [1],
+          absentWrites: [0],
+          attrs: [],
+          digest: "ab12",
         },
       ],
       inputs: [0 as ValueId],
@@ -205,7 +218,10 @@ describe("textual IR", () => {
         0: wt = Transpose<perm=[1,0]>(w) {node=t}
       }
       steps {
-        0: _, "y y" = Relu(v, _) {node=r, flops=3, seconds=1.5e-7, may_overwrite=[0]}
+        0: _, "y y" = Relu(v, _) {node=r, flops=3, seconds=1.5e-7, may_overwrite=[0], dispatch=[0,0]}
+      }
+      calls {
+        0: _, "y y" = Relu(v, _) {node=r, digest=ab12}
       }
       return ("y y")
       "

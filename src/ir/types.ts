@@ -131,6 +131,21 @@ export interface KernelStep {
   readonly flops: number;
   /** Cost on the target, seconds (roofline; simulated). */
   readonly seconds: number;
+  /** For one GPU dispatch of a kernel call: which call, and which of its dispatches. */
+  readonly dispatch?: { readonly call: number; readonly index: number };
+}
+
+/** A kernel call that runs as GPU dispatches: what must be known to make their shaders again. */
+export interface CallRecord {
+  readonly kernel: string;
+  readonly node: string;
+  readonly reads: readonly ValueId[];
+  readonly writes: readonly ValueId[];
+  readonly absentReads: readonly number[];
+  readonly absentWrites: readonly number[];
+  readonly attrs: readonly Attr[];
+  /** SHA-256 of its dispatches (src/ir/dispatch.ts). */
+  readonly digest: string;
 }
 
 export interface Program {
@@ -146,6 +161,8 @@ export interface Program {
    */
   readonly init: readonly KernelStep[];
   readonly steps: readonly KernelStep[];
+  /** Calls that steps are dispatches of; none but for GPU targets. */
+  readonly calls: readonly CallRecord[];
   readonly inputs: readonly ValueId[];
   readonly outputs: readonly ValueId[];
   readonly specialized: Graph["specialized"];

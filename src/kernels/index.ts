@@ -6,6 +6,7 @@ import { castKernels } from "./cast.ts";
 import { clipKernels } from "./clip.ts";
 import { contribAttentionKernels } from "./contrib-attention.ts";
 import { convKernels } from "./conv.ts";
+import { copyBytesKernels } from "./copy-bytes.ts";
 import { crossEntropyTrainingKernels } from "./cross-entropy-training.ts";
 import { dropoutKernels } from "./dropout.ts";
 import { einsumKernels } from "./einsum.ts";
@@ -44,6 +45,7 @@ const TABLES: readonly KernelTable[] = [
   clipKernels,
   contribAttentionKernels,
   convKernels,
+  copyBytesKernels,
   crossEntropyTrainingKernels,
   dropoutKernels,
   einsumKernels,

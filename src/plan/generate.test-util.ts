@@ -96,6 +96,7 @@ export function goodPlan(seed: number): Plan {
       opaque: false,
       flops: 1,
       seconds: (1 + pick(9)) / 8,
+      dispatch: null,
     });
     if (pick(3) === 0 && values[written]!.bytes > 4) {
       const words = values[written]!.bytes / 4;
@@ -170,6 +171,8 @@ export function goodPlan(seed: number): Plan {
     outputs,
     init: [],
     steps,
+    calls: [],
+    trace: null,
     placements,
     summary: {
       peakBytes: { arena: top("arena"), weights: top("weights") },

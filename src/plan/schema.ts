@@ -98,6 +98,28 @@ const kernelStep = z.strictObject({
   opaque: z.boolean().describe("planned by declared shapes, not executable"),
   flops: z.number().min(0),
   seconds,
+  dispatch: z
+    .strictObject({ call: whole, index: whole })
+    .nullable()
+    .describe("for one GPU dispatch: the kernel call (index into `calls`) and which of its dispatches"),
+});
+
+const call = z.strictObject({
+  kernel: z.string().min(1),
+  node: z.string(),
+  reads: z.array(id),
+  writes: z.array(id),
+  absentReads: z.array(whole),
+  absentWrites: z.array(whole),
+  attrs: z.array(z.strictObject({ name: z.string(), value: attrValue })),
+});
+
+const trace = z.strictObject({
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .describe("digest of all dispatches: code, uniforms, grids, operands"),
+  limits: z.record(z.string(), whole).describe("device limits under which kernels were chosen"),
 });
 
 const copyStep = z.strictObject({
@@ -135,6 +157,8 @@ export const planSchema = z.strictObject({
   outputs: z.array(id),
   init: z.array(kernelStep).describe("run once at load, on the host, to make weights"),
   steps: z.array(z.discriminatedUnion("kind", [kernelStep, copyStep])),
+  calls: z.array(call).describe("kernel calls whose GPU dispatches are steps; empty for other targets"),
+  trace: trace.nullable().describe("what the dispatches of `calls` must be when they are made again"),
   placements: z.array(placement),
   summary: z.strictObject({
     peakBytes: perMemory,
@@ -167,6 +191,8 @@ export type Plan = z.infer<typeof planSchema>;
 export type PlanValue = Plan["values"][number];
 export type Step = Plan["steps"][number];
 export type KernelStep = Extract<Step, { kind: "kernel" }>;
+
+export type PlanCall = Plan["calls"][number];
 
 export type Placement = Plan["placements"][number];
 

@@ -89,8 +89,15 @@ function checkReferences(plan: Plan, report: Report): void {
       known(step.value, "a copy");
       for (const name of [step.from, step.to])
         if (!memories.has(name)) report("unknown-memory", `a copy names memory '${name}'`);
-    } else for (const id of [...step.reads, ...step.writes]) known(id, `step '${step.node}'`);
+    } else {
+      for (const id of [...step.reads, ...step.writes]) known(id, `step '${step.node}'`);
+      if (step.dispatch !== null && plan.calls[step.dispatch.call] === undefined)
+        report("unknown-call", `step '${step.node}' is a dispatch of call ${step.dispatch.call}`);
+    }
   }
+  for (const call of plan.calls)
+    for (const id of [...call.reads, ...call.writes]) known(id, `a call of '${call.node}'`);
+  if (plan.calls.length > 0 && plan.trace === null) report("no-trace", "there are calls, but no trace to hold them to");
   for (const { value, memory } of plan.placements) {
     known(value, "a placement");
     if (!memories.has(memory)) report("unknown-memory", `a placement names memory '${memory}'`);

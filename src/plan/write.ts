@@ -75,6 +75,11 @@ export function writePlan(plan: Plan): string {
     ["outputs", JSON.stringify(plan.outputs)],
     ["init", lines(plan.init.map(orderStep))],
     ["steps", lines(steps)],
+    ["calls", lines(plan.calls.map(orderCall))],
+    [
+      "trace",
+      JSON.stringify(plan.trace === null ? null : { sha256: plan.trace.sha256, limits: sorted(plan.trace.limits) }),
+    ],
     [
       "placements",
       lines(
@@ -119,7 +124,8 @@ export function writePlan(plan: Plan): string {
 function orderStep(step: Plan["steps"][number]): object {
   if (step.kind === "copy")
     return { kind: step.kind, value: step.value, from: step.from, to: step.to, start: step.start, done: step.done };
-  const { kind, kernel, node, reads, writes, absentReads, absentWrites, attrs, opaque, flops, seconds } = step;
+  const { kind, kernel, node, reads, writes, absentReads, absentWrites, attrs, opaque, flops, seconds, dispatch } =
+    step;
   return {
     kind,
     kernel,
@@ -132,5 +138,19 @@ function orderStep(step: Plan["steps"][number]): object {
     opaque,
     flops,
     seconds,
+    dispatch: dispatch === null ? null : { call: dispatch.call, index: dispatch.index },
+  };
+}
+
+function orderCall(call: Plan["calls"][number]): object {
+  const { kernel, node, reads, writes, absentReads, absentWrites, attrs } = call;
+  return {
+    kernel,
+    node,
+    reads,
+    writes,
+    absentReads,
+    absentWrites,
+    attrs: attrs.map(({ name, value }) => ({ name, value })),
   };
 }

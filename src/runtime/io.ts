@@ -4,8 +4,8 @@ import { bytesOf, tensorFromBytes } from "../kernels/access.ts";
 import type { Tensor } from "../kernels/types.ts";
 import type { Plan } from "../plan/schema.ts";
 
-/** Copies `inputs` (in plan order) to their places. Throws InputError `bad-input` where one does not fit. */
-export function putInputs(plan: Plan, inputs: readonly Tensor[], place: (id: number) => Tensor): void {
+/** Throws InputError `bad-input` where `inputs` (in plan order) don't fit the plan. */
+export function checkInputs(plan: Plan, inputs: readonly Tensor[]): void {
   if (inputs.length !== plan.inputs.length)
     throw badInput("the inputs", `the plan wants ${plan.inputs.length}, got ${inputs.length}`);
   plan.inputs.forEach((id, i) => {
@@ -16,8 +16,13 @@ export function putInputs(plan: Plan, inputs: readonly Tensor[], place: (id: num
     if (!same)
       throw badInput(name, `the plan wants ${dtype}[${shape.join(",")}], got ${given.dtype}[${given.shape.join(",")}]`);
     checkSpecialized(plan, name, given);
-    bytesOf(place(id)).set(bytesOf(given));
   });
+}
+
+/** Copies `inputs` (in plan order) to their places. Throws InputError `bad-input` where one does not fit. */
+export function putInputs(plan: Plan, inputs: readonly Tensor[], place: (id: number) => Tensor): void {
+  checkInputs(plan, inputs);
+  plan.inputs.forEach((id, i) => bytesOf(place(id)).set(bytesOf(inputs[i]!)));
 }
 
 /** A plan that was specialised on an input's value runs for that value only. */

@@ -5,7 +5,7 @@ import { attrMap, type Kernel, type KernelCall, type Tensor } from "../kernels/t
 import type { KernelStep } from "../plan/schema.ts";
 
 /** `items` with nulls put in at the positions of `absent` (positions in the full list, ascending). */
-function withAbsent<T>(items: readonly T[], absent: readonly number[]): (T | null)[] {
+export function withAbsent<T>(items: readonly T[], absent: readonly number[]): (T | null)[] {
   const full: (T | null)[] = [...items];
   for (const position of absent) full.splice(position, 0, null);
   return full;

@@ -2,7 +2,7 @@
 import type { Tensor } from "../kernels/types.ts";
 import type { Plan } from "../plan/schema.ts";
 
-export type BackendName = "wasm" | "cpu";
+export type BackendName = "webgpu" | "wasm" | "cpu" | "tensorflow";
 
 export interface Capabilities {
   /** Every value lies at its planned offset; otherwise only order and lifetimes are honoured. */
@@ -26,6 +26,8 @@ export interface Executor {
   readonly device: string;
   readonly capabilities: Capabilities;
   load(plan: Plan, options: LoadOptions): Promise<Executable>;
+  /** Gives back what is held for all plans (a GPU device). Loading again opens it anew. */
+  close?(): Promise<void>;
 }
 
 export interface Executable {
@@ -34,6 +36,8 @@ export interface Executable {
    * Throws InputError (bad-input, bad-data) where the data does not fit.
    */
   run(inputs: readonly Tensor[]): Promise<Tensor[]>;
+  /** What this plan runs on, where the executor's own name says too little. */
+  readonly device?: string;
   /** Bytes held for activations and weights, as allocated. */
   readonly peakBytes: number;
   /** Backend allocations made so far; it stands still in steady state. */
