@@ -12,7 +12,7 @@ import { alignUp } from "../src/ir/bytes.ts";
 import type { Program, ValueId } from "../src/ir/types.ts";
 import { pack, type PackingResult } from "../src/solve/packing/index.ts";
 import type { Target } from "../src/target/schema.ts";
-import { liveRanges, type LiveRange } from "./liveness.ts";
+import { liveRanges, momentsOf, positions, type LiveRange } from "./liveness.ts";
 
 export interface Placed {
   readonly value: ValueId;
@@ -39,7 +39,9 @@ export interface AllocateOptions {
 export function allocate(program: Program, target: Target, options: AllocateOptions = {}): Allocation {
   const memoryOf = (name: string): Target["memories"][number] =>
     target.memories.find((memory) => memory.name === name)!;
-  const ranges = liveRanges(program);
+  const all = liveRanges(program);
+  const isArena = ({ memory }: LiveRange): boolean => memory === undefined || memory === target.arenaMemory;
+  const ranges = all.filter(isArena);
   const arenaMemory = memoryOf(target.arenaMemory);
   const pins = resolvePins(program, target, options.pins ?? new Map());
   const arena = pack(
@@ -71,9 +73,19 @@ export function allocate(program: Program, target: Target, options: AllocateOpti
   }));
   const arenaBytes = ranges.reduce((top, { bytes }, i) => Math.max(top, arena.offsets[i]! + bytes), 0);
 
+  const elsewhere = all.filter((range) => !isArena(range));
+  for (const name of new Set(elsewhere.map(({ memory }) => memory!)))
+    placements.push(
+      ...packMemory(
+        program,
+        memoryOf(name),
+        elsewhere.filter(({ memory }) => memory === name),
+      ),
+    );
+
   const weightsMemory = memoryOf(target.weightsMemory);
   let top = weightsMemory.name === arenaMemory.name ? arenaBytes : 0;
-  const end = Math.max(1, program.steps.length);
+  const end = momentsOf(program);
   for (const value of program.values) {
     if (value.kind !== "weight" || value.storage.value !== value.id) continue;
     const offset = alignUp(top, weightsMemory.alignment);
@@ -85,6 +97,27 @@ export function allocate(program: Program, target: Target, options: AllocateOpti
   return { placements, arena };
 }
 
+/** Places the stays in a memory that copies go to. */
+function packMemory(program: Program, memory: Target["memories"][number], ranges: readonly LiveRange[]): Placed[] {
+  const buffers = ranges.map(({ from, to, bytes }) => ({
+    lower: from,
+    upper: to,
+    size: bytes,
+    alignment: memory.alignment,
+  }));
+  const packed = pack({ buffers, capacity: memory.bytes });
+  const placed = ranges.map(({ root, from, to, bytes }, i) => ({
+    value: root,
+    memory: memory.name,
+    offset: packed.offsets[i]!,
+    bytes,
+    from,
+    to,
+  }));
+  checkCapacity(program, ranges, placed, memory, packed.height, packed);
+  return placed;
+}
+
 function checkCapacity(
   program: Program,
   ranges: readonly LiveRange[],
@@ -94,7 +127,7 @@ function checkCapacity(
   arena: PackingResult,
 ): void {
   if (needed <= memory.bytes) return;
-  const step = Math.min(arena.boundTime, Math.max(0, program.steps.length - 1));
+  const step = Math.min(arena.boundTime, momentsOf(program) - 1);
   const live = placements
     .filter((placed) => placed.memory === memory.name && placed.from <= step && step < placed.to)
     .sort((a, b) => b.bytes - a.bytes || a.value - b.value);
@@ -110,9 +143,16 @@ function checkCapacity(
     capacity: memory.bytes,
     lowerBound: weights + (holdsArena ? arena.lowerBound : 0),
     step,
-    node: program.steps[step]?.node ?? "",
+    node: nodeAt(program, step),
     live: live.map((placed) => ({ name: program.values[placed.value]!.name, bytes: placed.bytes })),
   });
+}
+
+/** The graph node that runs at a moment; the next one's for a copy. */
+function nodeAt(program: Program, moment: number): string {
+  const { steps } = positions(program);
+  const index = steps.findIndex((at) => at >= moment);
+  return program.steps[index < 0 ? program.steps.length - 1 : index]?.node ?? "";
 }
 
 function resolvePins(

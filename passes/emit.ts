@@ -9,7 +9,7 @@ import type { KernelStep, Program } from "../src/ir/types.ts";
 import type { Plan } from "../src/plan/schema.ts";
 import type { Target } from "../src/target/schema.ts";
 import type { Allocation } from "./allocate.ts";
-import { livePeak, liveRanges } from "./liveness.ts";
+import { livePeak, liveRanges, momentsOf, positions } from "./liveness.ts";
 
 export interface EmitFacts {
   readonly model: { readonly file: string | null; readonly sha256: string };
@@ -39,14 +39,37 @@ const emitAttrs = (attrs: KernelStep["attrs"]): Plan["calls"][number]["attrs"] =
     value: Array.isArray(value) ? ([...value] as number[] | string[]) : (value as number | string | boolean),
   }));
 
+/** Steps with the copies between them. */
+function emitSteps(program: Program): Plan["steps"] {
+  const place = positions(program);
+  const all: Plan["steps"] = [];
+  program.steps.forEach((step, i) => (all[place.steps[i]!] = emitStep(step)));
+  program.copies.forEach(({ value, from, to }, k) => {
+    const at = place.copies[k]!;
+    all[at] = { kind: "copy", value, from, to, start: at, done: at };
+  });
+  return all;
+}
+
+/** Seconds of the steps, and of the copies that do not run beside them. */
+function secondsOf(program: Program, target: Target): number {
+  const kernels = program.steps.reduce((sum, step) => sum + step.seconds, 0);
+  return program.copies.reduce((sum, { value, from, to }) => {
+    const link = target.links.find((candidate) => candidate.from === from && candidate.to === to);
+    return link === undefined ? sum : sum + program.values[value]!.bytes / link.bytesPerSecond;
+  }, kernels);
+}
+
 /** Writes the plan of a placed program. */
 export function emit(program: Program, target: Target, { placements, arena }: Allocation, facts: EmitFacts): Plan {
   const peakBytes: Record<string, number> = {};
   const lowerBoundBytes: Record<string, number> = {};
   const loads: Plan["certificate"]["loads"] = [];
   const isWeight = (id: number): boolean => program.values[id]!.kind === "weight";
-  const ranges = liveRanges(program);
-  const peak = livePeak(ranges, program.steps.length);
+  const moved = new Set(program.copies.map((copy) => copy.value));
+  // What is copied away need not stay: it counts nowhere, which keeps the bound valid.
+  const ranges = liveRanges(program).filter(({ root }) => !moved.has(root));
+  const peak = livePeak(ranges, momentsOf(program));
   const weightsBytes = placements
     .filter((placed) => isWeight(placed.value))
     .reduce((sum, placed) => sum + placed.bytes, 0);
@@ -60,10 +83,11 @@ export function emit(program: Program, target: Target, { placements, arena }: Al
       loads.push({ memory: memory.name, step: memory.name === target.arenaMemory ? peak.step : 0, bytes: bound });
   }
   const arenaBytes = placements
-    .filter((placed) => !isWeight(placed.value))
+    .filter((placed) => !isWeight(placed.value) && placed.memory === target.arenaMemory)
     .reduce((top, placed) => Math.max(top, placed.offset + placed.bytes), 0);
   const written = new Set([...program.inputs, ...program.steps.flatMap((step) => step.writes)]);
-  const seconds = program.steps.reduce((sum, step) => sum + step.seconds, 0);
+  const kernelSeconds = program.steps.reduce((sum, step) => sum + step.seconds, 0);
+  const seconds = secondsOf(program, target);
   const alignment = target.memories.find((memory) => memory.name === target.arenaMemory)!.alignment;
   return {
     strata: 1,
@@ -102,7 +126,7 @@ export function emit(program: Program, target: Target, { placements, arena }: Al
     inputs: [...program.inputs],
     outputs: [...program.outputs],
     init: program.init.map(emitStep),
-    steps: program.steps.map(emitStep),
+    steps: emitSteps(program),
     calls: program.calls.map(({ kernel, node, reads, writes, absentReads, absentWrites, attrs }) => ({
       kernel,
       node,
@@ -123,7 +147,7 @@ export function emit(program: Program, target: Target, { placements, arena }: Al
       unplannedBytes: [...written].reduce((sum, id) => sum + program.values[id]!.bytes, 0),
       fileOrderPeakBytes: facts.fileOrderPeakBytes,
       seconds,
-      secondsLowerBound: seconds,
+      secondsLowerBound: kernelSeconds,
     },
     // The packing counts each block rounded up to the alignment, which is what optimality means here.
     certificate: { loads, status: alignUp(arenaBytes, alignment) <= arena.lowerBound ? "optimal" : "feasible" },

@@ -2,21 +2,36 @@
  * The pipeline, in order, each line with the reason for its place. Every pass can be imported and
  * called by itself: they are plain functions of one IR.
  */
+import { InfeasibleError } from "../src/errors.ts";
 import type { DispatchSource } from "../src/ir/dispatch.ts";
 import type { Graph, Program } from "../src/ir/types.ts";
 import type { Plan } from "../src/plan/schema.ts";
 import type { Target } from "../src/target/schema.ts";
-import { allocate, type AllocateOptions } from "./allocate.ts";
+import { allocate, type Allocation, type AllocateOptions } from "./allocate.ts";
 import { channelsLast } from "./channels-last.ts";
 import { dispatch } from "./dispatch.ts";
 import { emit } from "./emit.ts";
 import { inPlace } from "./in-place.ts";
 import { livePeak, liveRanges } from "./liveness.ts";
 import { lower } from "./lower.ts";
+import { offload } from "./offload.ts";
 import { PASSES, passByName, type PassName } from "./registry.ts";
 import { schedule } from "./schedule.ts";
 
-export { allocate, channelsLast, dispatch, emit, inPlace, livePeak, liveRanges, lower, PASSES, passByName, schedule };
+export {
+  allocate,
+  channelsLast,
+  dispatch,
+  emit,
+  inPlace,
+  livePeak,
+  liveRanges,
+  lower,
+  offload,
+  PASSES,
+  passByName,
+  schedule,
+};
 export type { Allocation, AllocateOptions, Placed } from "./allocate.ts";
 export type { LiveRange, Peak } from "./liveness.ts";
 export type { PassInfo, PassName } from "./registry.ts";
@@ -51,32 +66,38 @@ export function planGraph(
     // Hidden temporaries of GPU kernels are ordinary values from here on.
     return source === undefined ? program : checked(dispatch(program, target, source), "dispatch");
   };
-  const planLayout = (laidOut: Graph): { program: Program; allocation: ReturnType<typeof allocate> } => {
+  const planLayout = (laidOut: Graph): Planned => {
     // Exact sizes and hidden temporaries are known only once kernels are chosen.
     let program = lowered(laidOut);
     // Order before sharing: an in-place write would bind the order.
     if (wants("schedule")) program = checked(schedule(program), "schedule");
     // Sharing before offsets: blocks that become one need one offset.
     if (wants("in-place")) program = checked(inPlace(program), "in-place");
+    // Last of what changes live ranges: only what does not fit is moved away.
+    program = checked(offload(program, target), "offload");
     return { program, allocation: allocate(program, target, options) };
   };
 
   // What the model's own order costs without any planning: no plan may need more.
   const plain = lowered(graph);
   const fileOrderPeakBytes = livePeak(liveRanges(plain), plain.steps.length).bytes;
+  // Layout on the graph: it moves transposes, which are ordinary nodes there.
   const convert = target.layout === "nhwc" && wants("channels-last");
-  let laidOut = graph;
-  let planned: ReturnType<typeof planLayout> | undefined;
-  if (convert) {
-    // Layout on the graph: it moves transposes, which are ordinary nodes there.
-    laidOut = checked(channelsLast(graph), "channels-last");
-    planned = planLayout(laidOut);
+  const laidOut = convert ? checked(channelsLast(graph), "channels-last") : graph;
+  let planned: Planned | undefined;
+  let failure: unknown;
+  for (const candidate of laidOut === graph ? [graph] : [laidOut, graph]) {
+    // A converted layout may need a transposed copy at the worst moment: then the model's own layout is better.
+    if (planned !== undefined && planned.allocation.arena.height <= fileOrderPeakBytes) break;
+    try {
+      const made = planLayout(candidate);
+      if (planned === undefined || isBetter(made, planned)) planned = made;
+    } catch (error) {
+      if (!(error instanceof InfeasibleError)) throw error;
+      failure ??= error;
+    }
   }
-  // A converted layout may need a transposed copy at the worst moment: then the model's own layout is better.
-  if (planned === undefined || (laidOut !== graph && planned.allocation.arena.height > fileOrderPeakBytes)) {
-    const own = planLayout(graph);
-    if (planned === undefined || own.allocation.arena.height < planned.allocation.arena.height) planned = own;
-  }
+  if (planned === undefined) throw failure;
   const names: PassName[] = ["channels-last", "lower", "schedule", "in-place", "allocate", "emit"];
   const plan = emit(planned.program, target, planned.allocation, {
     model,
@@ -97,4 +118,16 @@ export function planGraph(
     },
   });
   return { plan, program: planned.program };
+}
+
+interface Planned {
+  readonly program: Program;
+  readonly allocation: Allocation;
+}
+
+/** Less memory, but never for more steps that the GPU has no kernel for. */
+function isBetter(a: Planned, b: Planned): boolean {
+  const onHost = ({ program }: Planned): number =>
+    program.calls.length === 0 ? 0 : program.steps.filter((step) => step.dispatch === undefined).length;
+  return onHost(a) <= onHost(b) && a.allocation.arena.height < b.allocation.arena.height;
 }

@@ -14,38 +14,87 @@ export interface LiveRange {
   readonly bytes: number;
   readonly from: number;
   readonly to: number;
+  /** The memory, where copies put it elsewhere than into the arena. */
+  readonly memory?: string;
 }
 
-const isRoot = (program: Program, id: ValueId): boolean => program.values[id]!.storage.value === id;
+/** Index of each step and of each copy in the plan's order, where copies stand between the steps. */
+export function positions(program: Program): { readonly steps: readonly number[]; readonly copies: readonly number[] } {
+  const steps: number[] = [];
+  const copies: number[] = [];
+  let next = 0;
+  for (let i = 0; i <= program.steps.length; i++) {
+    while (copies.length < program.copies.length && program.copies[copies.length]!.before === i) copies.push(next++);
+    if (i < program.steps.length) steps.push(next++);
+  }
+  return { steps, copies };
+}
 
-/** Live ranges of all storage roots but weights and values of load-time steps, by id. */
+/** Moments of a program: its steps and copies, and one where it has none, as it still holds its inputs then. */
+export const momentsOf = (program: Program): number => Math.max(1, program.steps.length + program.copies.length);
+
+interface Use {
+  readonly at: number;
+  /** For a copy: the memory that the storage comes from and goes to. */
+  readonly from?: string;
+  readonly to?: string;
+}
+
+/**
+ * Live ranges of all storage roots but weights and values of load-time steps, by id and time. A root
+ * that is copied has one range for each stay in a memory.
+ */
 export function liveRanges(program: Program): LiveRange[] {
-  const { values, steps } = program;
-  const from = new Map<ValueId, number>();
-  const to = new Map<ValueId, number>();
-  const use = (id: ValueId, start: number, end: number): void => {
+  const { values, copies } = program;
+  const place = positions(program);
+  const end = momentsOf(program);
+  const uses = new Map<ValueId, Use[]>();
+  const use = (id: ValueId, at: Use): void => {
     const root = values[id]!.storage.value;
     if (values[root]!.kind === "weight") return;
-    from.set(root, Math.min(from.get(root) ?? start, start));
-    to.set(root, Math.max(to.get(root) ?? end, end));
+    const list = uses.get(root);
+    if (list === undefined) uses.set(root, [at]);
+    else list.push(at);
   };
-  for (const id of program.inputs) use(id, 0, 1);
-  steps.forEach((step, i) => {
-    for (const id of step.reads) use(id, i, i + 1);
-    for (const id of step.writes) use(id, i, i + 1);
+  for (const id of program.inputs) use(id, { at: 0 });
+  let copy = 0;
+  program.steps.forEach((step, i) => {
+    for (; copy < copies.length && copies[copy]!.before === i; copy++)
+      use(copies[copy]!.value, { at: place.copies[copy]!, from: copies[copy]!.from, to: copies[copy]!.to });
+    for (const id of step.reads) use(id, { at: place.steps[i]! });
+    for (const id of step.writes) use(id, { at: place.steps[i]! });
   });
-  for (const id of program.outputs) use(id, steps.length, steps.length);
-  // A graph without steps still holds its inputs for one moment.
-  const end = Math.max(1, steps.length);
-  return [...from.keys()]
-    .filter((root) => isRoot(program, root))
+  for (; copy < copies.length; copy++)
+    use(copies[copy]!.value, { at: place.copies[copy]!, from: copies[copy]!.from, to: copies[copy]!.to });
+  const kept = new Set(program.outputs.map((id) => values[id]!.storage.value));
+  for (const root of kept) use(root, { at: end - 1 });
+  return [...uses.keys()]
+    .filter((root) => values[root]!.storage.value === root)
     .sort((a, b) => a - b)
-    .map((root) => ({
-      root,
-      bytes: values[root]!.bytes,
-      from: Math.min(from.get(root)!, end - 1),
-      to: Math.min(to.get(root)!, end),
-    }));
+    .flatMap((root) => staysOf(program, root, uses.get(root)!));
+}
+
+/** One range for each stay of a root, from what uses it in order. */
+function staysOf(program: Program, root: ValueId, uses: readonly Use[]): LiveRange[] {
+  const { bytes } = program.values[root]!;
+  const moves = uses.filter((use) => use.from !== undefined);
+  const last = uses.reduce((most, { at }) => Math.max(most, at), 0) + 1;
+  let from = uses.reduce((least, { at }) => Math.min(least, at), Infinity);
+  const range = (start: number, to: number, memory: string | undefined): LiveRange => ({
+    root,
+    bytes,
+    from: start,
+    to,
+    ...(memory === undefined ? {} : { memory }),
+  });
+  if (moves.length === 0) return [range(from, last, undefined)];
+  const stays: LiveRange[] = [];
+  for (const move of moves) {
+    stays.push(range(from, move.at + 1, move.from));
+    from = move.at;
+  }
+  stays.push(range(from, last, moves.at(-1)!.to));
+  return stays;
 }
 
 export interface Peak {

@@ -158,6 +158,7 @@ export function lower(graph: Graph, target: Target): Program {
     values: keepRoots(state.values),
     init,
     steps,
+    copies: [],
     calls: [],
     inputs: graph.inputs.map((id) => operand(state, id)),
     outputs: graph.outputs.map((id) => operand(state, id)),

@@ -12,25 +12,14 @@
  * its own libraries lie); Mesa 22 (Debian 12 without backports) lacks a feature that Dawn requires.
  */
 import { spawnSync } from "node:child_process";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { createRequire } from "node:module";
+import { existsSync, readdirSync } from "node:fs";
 import { homedir } from "node:os";
-import { basename, delimiter, dirname, join } from "node:path";
-import { argv, env as environment, execPath, platform, arch } from "node:process";
+import { delimiter, dirname, join } from "node:path";
+import { argv, env as environment, execPath, platform } from "node:process";
 import { fileURLToPath } from "node:url";
-import { brotliDecompressSync } from "node:zlib";
+import { unpackChromium } from "./chromium-package.mjs";
 
 const root = join(import.meta.dirname, "..");
-const PACKAGE = "@sparticuz/chromium";
 const LOADER = "libvulkan.so.1";
 const MANIFEST = "vk_swiftshader_icd.json";
 
@@ -56,61 +45,6 @@ function systemManifests() {
   return folders.flatMap((folder) => (existsSync(folder) ? readdirSync(folder) : []));
 }
 
-/** The regular files of a POSIX tar archive, by base name. */
-function* tarFiles(archive) {
-  const field = (header, from, to) => header.toString("latin1", from, to).replace(/\0.*$/s, "").trim();
-  for (let at = 0; at + 512 <= archive.length;) {
-    const header = archive.subarray(at, at + 512);
-    const name = field(header, 0, 100);
-    if (name === "") return;
-    const size = Number.parseInt(field(header, 124, 136), 8);
-    if (!Number.isSafeInteger(size) || at + 512 + size > archive.length) throw new Error("the archive is cut short");
-    const type = field(header, 156, 157);
-    if (type === "" || type === "0") yield { name: basename(name), bytes: archive.subarray(at + 512, at + 512 + size) };
-    at += 512 + Math.ceil(size / 512) * 512;
-  }
-}
-
-/** The folder with SwiftShader and the Vulkan loader, unpacked once; or why there is none. */
-function swiftshader() {
-  if (arch !== "x64") return { reason: `${PACKAGE} has SwiftShader for x64 only, this machine is ${arch}` };
-  let folder;
-  try {
-    // The package exports no package.json: its root is above the folder of its entry.
-    folder = dirname(createRequire(import.meta.url).resolve(PACKAGE));
-  } catch (cause) {
-    return {
-      reason: `${PACKAGE} is not installed (npm install --save-dev ${PACKAGE}): ${cause.message.split("\n")[0]}`,
-    };
-  }
-  while (!existsSync(join(folder, "package.json")) || !existsSync(join(folder, "bin"))) {
-    const above = dirname(folder);
-    if (above === folder) return { reason: `${PACKAGE} has no folder bin` };
-    folder = above;
-  }
-  const packed = join(folder, "bin", "swiftshader.tar.br");
-  if (!existsSync(packed)) return { reason: `${PACKAGE} has no bin/swiftshader.tar.br` };
-  const { version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
-  const cache = join(root, "node_modules", ".cache", "strata");
-  const target = join(cache, `swiftshader-${version}`);
-  if (existsSync(join(target, MANIFEST)) && existsSync(join(target, LOADER))) return { folder: target };
-  mkdirSync(cache, { recursive: true });
-  const fresh = mkdtempSync(join(cache, "unpack-"));
-  try {
-    for (const { name, bytes } of tarFiles(brotliDecompressSync(readFileSync(packed))))
-      writeFileSync(join(fresh, name), bytes, { mode: 0o755 });
-    try {
-      renameSync(fresh, target);
-    } catch (cause) {
-      // Another process was faster; its copy is the same.
-      if (!existsSync(join(target, MANIFEST))) throw cause;
-    }
-  } finally {
-    rmSync(fresh, { recursive: true, force: true });
-  }
-  return { folder: target };
-}
-
 /**
  * What to add to the environment so that Dawn finds an adapter: `{ driver, env }`, or `{ reason }`
  * where nothing can be done. Looks, in this order, at what is configured, at the system's drivers,
@@ -120,7 +54,7 @@ export function softwareVulkan() {
   if (platform !== "linux") return { driver: "system", env: {} }; // Metal and D3D12 (with WARP) come with the system
   if (environment.VK_ICD_FILENAMES || environment.VK_DRIVER_FILES) return { driver: "configured", env: {} };
   if (systemManifests().length > 0 && findsAdapter({})) return { driver: "system", env: {} };
-  const found = swiftshader();
+  const found = unpackChromium("swiftshader", ["swiftshader.tar"]);
   if (found.reason !== undefined) return { reason: found.reason };
   const libraries = [found.folder, environment.LD_LIBRARY_PATH].filter(Boolean).join(delimiter);
   return {

@@ -557,6 +557,15 @@ export const wrongBackend = (backend: string, target: string, executor: string):
     help: "leave --backend out, or compile the model for another --target",
   });
 
+/** An instruction whose operands can't all be in a fast memory that it must read from. */
+export const workingSetTooLarge = (instruction: number, needed: number, capacity: number): InfeasibleError =>
+  new InfeasibleError({
+    code: "working-set-too-large",
+    message: `instruction ${instruction} needs ${needed} bytes of fast memory at once, there are ${capacity}`,
+    where: `instruction ${instruction}`,
+    help: "raise the fast memory's capacity, or make the batch or the sequence smaller",
+  });
+
 /** A pass asked to run on a stage that it does not fit. */
 export const wrongStage = (pass: string, wanted: string, got: string): InputError =>
   new InputError({

@@ -89,6 +89,17 @@ export function checkProgram(program: Program): string | undefined {
     if (broken !== undefined) return broken;
   }
   if (outputs.some((id) => !isReady(id))) return "an output is never written";
+  return checkCopies(program);
+}
+
+function checkCopies({ values, steps, copies }: Program): string | undefined {
+  let last = 0;
+  for (const { value, before } of copies) {
+    if (values[value]?.storage.value !== value)
+      return `a copy moves '${values[value]?.name ?? value}', which is no storage`;
+    if (before < last || before > steps.length) return `the copy of '${values[value].name}' is out of order`;
+    last = before;
+  }
   return undefined;
 }
 

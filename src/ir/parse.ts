@@ -13,6 +13,7 @@ import type {
   KernelStep,
   Program,
   ProgramValue,
+  StorageCopy,
   TensorType,
   ValueId,
   ValueKind,
@@ -226,6 +227,7 @@ function program(cursor: Cursor): Program {
   const init = steps(cursor, scope);
   cursor.expect("steps");
   const main = steps(cursor, scope);
+  const moved = cursor.take("copies") ? copies(cursor, scope) : [];
   const made = cursor.take("calls") ? calls(cursor, scope) : [];
   cursor.expect("return");
   const outputs = list(cursor, "(", ")", () => scope.find(cursor.name()));
@@ -238,6 +240,7 @@ function program(cursor: Cursor): Program {
     values,
     init,
     steps: main,
+    copies: moved,
     calls: made,
     inputs: inputNames.map(scope.find),
     outputs,
@@ -274,6 +277,21 @@ function programValues(cursor: Cursor, scope: ReturnType<typeof names>): Program
     storage:
       within === undefined ? { value: value.id, offset: 0 } : { value: scope.find(within.name), offset: within.offset },
   }));
+}
+
+function copies(cursor: Cursor, scope: ReturnType<typeof names>): StorageCopy[] {
+  const result: StorageCopy[] = [];
+  cursor.expect("{");
+  while (!cursor.take("}")) {
+    const before = cursor.whole();
+    cursor.expect(":");
+    const value = scope.find(cursor.name());
+    cursor.expect("from");
+    const from = cursor.name();
+    cursor.expect("to");
+    result.push({ value, from, to: cursor.name(), before });
+  }
+  return result;
 }
 
 type Called = Pick<KernelStep, "kernel" | "reads" | "writes" | "absentReads" | "absentWrites" | "attrs">;

@@ -138,6 +138,15 @@ export function printProgram(program: Program): string {
     "steps {",
     ...program.steps.map((step, i) => printStep(step, i, name)),
     "}",
+    ...(program.copies.length === 0
+      ? []
+      : [
+          "copies {",
+          ...program.copies.map(
+            ({ value, from, to, before }) => `  ${before}: ${name(value)} from ${printName(from)} to ${printName(to)}`,
+          ),
+          "}",
+        ]),
     ...(program.calls.length === 0
       ? []
       : ["calls {", ...program.calls.map((call, i) => printCall(call, i, name)), "}"]),

@@ -184,6 +184,7 @@ describe("textual IR", () => {
           dispatch: { call: 0, index: 0 },
         },
       ],
+      copies: [{ value: 0 as ValueId, from: "arena", to: "host", before: 0 }],
       calls: [
         {
           kernel: "Relu",
@@ -219,6 +220,9 @@ describe("textual IR", () => {
       }
       steps {
         0: _, "y y" = Relu(v, _) {node=r, flops=3, seconds=1.5e-7, may_overwrite=[0], dispatch=[0,0]}
+      }
+      copies {
+        0: x from arena to host
       }
       calls {
         0: _, "y y" = Relu(v, _) {node=r, digest=ab12}

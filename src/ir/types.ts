@@ -148,6 +148,16 @@ export interface CallRecord {
   readonly digest: string;
 }
 
+/** A copy of a value's storage between memories (an offload or its return), before a step. */
+export interface StorageCopy {
+  /** A storage root. */
+  readonly value: ValueId;
+  readonly from: string;
+  readonly to: string;
+  /** Index in `steps` that it comes before. */
+  readonly before: number;
+}
+
 export interface Program {
   readonly stage: "program";
   readonly name: string;
@@ -161,6 +171,8 @@ export interface Program {
    */
   readonly init: readonly KernelStep[];
   readonly steps: readonly KernelStep[];
+  /** In the order in which they happen; none where everything stays where it is. */
+  readonly copies: readonly StorageCopy[];
   /** Calls that steps are dispatches of; none but for GPU targets. */
   readonly calls: readonly CallRecord[];
   readonly inputs: readonly ValueId[];

@@ -50,6 +50,7 @@ const memory = z.strictObject({
   alignment: z.int().min(1),
   readBytesPerSecond: z.number().positive(),
   writeBytesPerSecond: z.number().positive(),
+  direct: z.boolean().optional().describe("whether kernels read and write it where it is; they do where left out"),
 });
 
 const link = z.strictObject({

@@ -51,14 +51,17 @@ export function simulate(plan: Plan): Violation[] {
     for (let i = from; i < to; i++) if (tags[i] !== wanted) return false;
     return true;
   };
-  const mark = (id: number, tag: number): void => {
-    for (const placed of resident.get(values[id]!.storage.value) ?? []) {
+  const indirect = new Set(plan.target.memories.flatMap((memory) => (memory.direct === false ? [memory.name] : [])));
+  /** Where kernels reach a value now. */
+  const reached = (id: number): Plan["placements"] =>
+    (resident.get(values[id]!.storage.value) ?? []).filter((placed) => !indirect.has(placed.memory));
+  const mark = (id: number, tag: number, places = reached(id)): void => {
+    for (const placed of places) {
       const [from, to] = range(id, placed);
       shadows.get(placed.memory)!.fill(tag, from, to);
     }
   };
-  const read = (id: number, who: string): void => {
-    const places = resident.get(values[id]!.storage.value) ?? [];
+  const read = (id: number, who: string, places = reached(id)): void => {
     if (places.length === 0) report("not-resident", `${who} reads ${name(id)}, which is nowhere`);
     else if (!places.some((placed) => intact(id, placed)))
       report("wrong-content", `${who} reads ${name(id)}, whose bytes hold something else`);
@@ -87,7 +90,8 @@ export function simulate(plan: Plan): Violation[] {
     if (i === 0) {
       for (const value of values)
         if (value.kind === "weight" && value.viewOf === null && made.has(value.id)) mark(value.id, value.id);
-      for (const id of plan.inputs) mark(id, id);
+      // The caller puts an input where kernels reach it, or else wherever it is placed.
+      for (const id of plan.inputs) mark(id, id, reached(id).length > 0 ? reached(id) : (resident.get(id) ?? []));
     }
     const step = plan.steps[i];
     if (step === undefined) continue;
@@ -95,22 +99,24 @@ export function simulate(plan: Plan): Violation[] {
       const places = resident.get(step.value) ?? [];
       const source = places.find((placed) => placed.memory === step.from);
       const target = places.find((placed) => placed.memory === step.to);
-      if (source === undefined || target === undefined || !intact(step.value, source))
+      if (source === undefined || target === undefined)
         report("wrong-content", `the copy of ${name(step.value)} at ${i} has no source or no target`);
-      else shadows.get(step.to)!.fill(step.value, ...range(step.value, target));
+      else {
+        const moved = shadows.get(step.from)!.slice(...range(step.value, source));
+        shadows.get(step.to)!.set(moved, range(step.value, target)[0]);
+      }
       continue;
     }
     const who = `step ${i} '${step.node}'`;
     for (const id of step.reads) read(id, who);
     for (const id of step.writes) {
-      if ((resident.get(values[id]!.storage.value) ?? []).length === 0)
-        report("not-resident", `${who} writes ${name(id)}, which is nowhere`);
+      if (reached(id).length === 0) report("not-resident", `${who} writes ${name(id)}, which is nowhere`);
       mark(id, id);
     }
     // What a step wrote must still be there when it is done: two results may not lie over each other.
     for (const id of step.writes) read(id, `the end of ${who}`);
   }
-  for (const id of plan.outputs) read(id, "the caller");
+  for (const id of plan.outputs) read(id, "the caller", resident.get(values[id]!.storage.value) ?? []);
   return found;
 }
 

@@ -56,6 +56,7 @@ export function verify(plan: Plan): Violation[] {
   checkOverlap(plan, report);
   checkContents(plan, report);
   checkResidence(plan, report);
+  checkMoves(plan, report);
   checkCopies(plan, report);
   if (found.length === 0) checkSummary(plan, report);
   return found;
@@ -377,6 +378,74 @@ function checkResidence(plan: Plan, report: Report): void {
   }
 }
 
+/**
+ * Storage with several places, or with one that kernels can't reach: each place holds the content only
+ * after a write or a copy put it there, and until a write elsewhere makes it stale.
+ */
+function checkMoves(plan: Plan, report: Report): void {
+  const { values, target } = plan;
+  const indirect = new Set(target.memories.flatMap((memory) => (memory.direct === false ? [memory.name] : [])));
+  interface Place {
+    readonly placed: Plan["placements"][number];
+    /** Step after which it holds the content; undefined while it does not. */
+    since: number | undefined;
+  }
+  const places = new Map<number, Place[]>();
+  for (const placed of plan.placements) {
+    if (values[placed.value]!.kind === "weight") continue;
+    const list = places.get(placed.value);
+    if (list === undefined) places.set(placed.value, [{ placed, since: undefined }]);
+    else list.push({ placed, since: undefined });
+  }
+  for (const [root, list] of places)
+    if (list.length === 1 && !indirect.has(list[0]!.placed.memory)) places.delete(root);
+  if (places.size === 0) return;
+  const at = (root: number, step: number): Place[] =>
+    (places.get(root) ?? []).filter(({ placed }) => placed.from <= step && step < placed.to);
+  const reached = (root: number, step: number): Place[] =>
+    at(root, step).filter(({ placed }) => !indirect.has(placed.memory));
+  const write = (root: number, step: number): void => {
+    const here = reached(root, step);
+    for (const place of places.get(root)!) place.since = here.includes(place) ? step : undefined;
+    if (here.length === 0)
+      report("not-resident", `${label(plan, root)} is written at ${step} where no kernel reaches it`);
+  };
+  for (const id of plan.inputs) {
+    if (!places.has(id)) continue;
+    const here = reached(id, 0).length > 0 ? reached(id, 0) : at(id, 0);
+    for (const place of here) place.since = -1;
+  }
+  plan.steps.forEach((step, i) => {
+    if (step.kind === "copy") {
+      const source = at(step.value, i).find(({ placed }) => placed.memory === step.from);
+      const goal = at(step.value, i).find(({ placed }) => placed.memory === step.to);
+      if (step.start > i || i > step.done)
+        report(
+          "bad-interval",
+          `the copy of ${label(plan, step.value)} at ${i} runs from step ${step.start} to ${step.done}`,
+        );
+      if (source?.since === undefined || source.since >= step.start || goal === undefined)
+        report("copy-of-nothing", `the copy of ${label(plan, step.value)} at ${i} has no content to copy, or no place`);
+      else goal.since = step.done;
+      return;
+    }
+    for (const id of step.reads) {
+      const root = values[id]!.storage.value;
+      if (places.has(root) && !reached(root, i).some(({ since }) => since !== undefined && since < i))
+        report(
+          "not-resident",
+          `step '${step.node}' reads ${label(plan, id)} at ${i}, where no kernel reaches its content`,
+        );
+    }
+    for (const root of new Set(step.writes.map((id) => values[id]!.storage.value)))
+      if (places.has(root)) write(root, i);
+  });
+  const end = Math.max(1, plan.steps.length);
+  for (const root of new Set(plan.outputs.map((id) => values[id]!.storage.value)))
+    if (places.has(root) && !at(root, end - 1).some(({ since }) => since !== undefined))
+      report("not-resident", `output ${label(plan, root)} is nowhere at the end`);
+}
+
 /** Copies go along a link, within its bandwidth, between places that hold the value. */
 function checkCopies(plan: Plan, report: Report): void {
   const starts = [0];
@@ -430,7 +499,11 @@ function checkSummary(plan: Plan, report: Report): void {
       if (!target.memories.some((memory) => memory.name === name))
         report("unknown-memory", `the summary names memory '${name}'`);
   }
-  equal("arenaBytes", summary.arenaBytes, top(plan.placements.filter((placed) => !isWeight(placed.value))));
+  equal(
+    "arenaBytes",
+    summary.arenaBytes,
+    top(plan.placements.filter((placed) => !isWeight(placed.value) && placed.memory === target.arenaMemory)),
+  );
   equal("arenaLowerBoundBytes", summary.arenaLowerBoundBytes, bounds.arena);
   equal(
     "weightsBytes",

@@ -29,12 +29,13 @@ export function writePlan(plan: Plan): string {
       JSON.stringify({
         name: target.name,
         executor: target.executor,
-        memories: target.memories.map(({ name, bytes, alignment, readBytesPerSecond, writeBytesPerSecond }) => ({
-          name,
-          bytes,
-          alignment,
-          readBytesPerSecond,
-          writeBytesPerSecond,
+        memories: target.memories.map((memory) => ({
+          name: memory.name,
+          bytes: memory.bytes,
+          alignment: memory.alignment,
+          readBytesPerSecond: memory.readBytesPerSecond,
+          writeBytesPerSecond: memory.writeBytesPerSecond,
+          ...(memory.direct === undefined ? {} : { direct: memory.direct }),
         })),
         links: target.links.map(({ from, to, bytesPerSecond, channels, overlapsCompute }) => ({
           from,

@@ -1,4 +1,5 @@
 /** Inputs for a trial run, where the user gives none: deterministic, in a range that models take. */
+import { fromBase64 } from "../ir/base64.ts";
 import { makeTensor, sizeOf, tensorFromBytes, writer } from "../kernels/access.ts";
 import { isFloat } from "../ir/dtype.ts";
 import type { Tensor } from "../kernels/types.ts";
@@ -22,7 +23,7 @@ function generator(seed: number): () => number {
 export function trialInput(plan: Plan, index: number, seed: number): Tensor {
   const { name, dtype, shape } = plan.values[plan.inputs[index]!]!;
   const baked = plan.model.specialized.find((entry) => entry.input === name);
-  if (baked !== undefined) return tensorFromBytes(dtype, shape, Buffer.from(baked.base64, "base64"));
+  if (baked !== undefined) return tensorFromBytes(dtype, shape, fromBase64(baked.base64));
   const tensor = makeTensor(dtype, shape);
   const write = writer(tensor);
   const random = generator(seed * 7919 + index);

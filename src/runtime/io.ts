@@ -1,4 +1,5 @@
 /** Inputs into their places, outputs out of them: checked, and never sharing memory with the caller. */
+import { toBase64 } from "../ir/base64.ts";
 import { badInput } from "../errors.ts";
 import { bytesOf, tensorFromBytes } from "../kernels/access.ts";
 import type { Tensor } from "../kernels/types.ts";
@@ -28,7 +29,7 @@ export function putInputs(plan: Plan, inputs: readonly Tensor[], place: (id: num
 /** A plan that was specialised on an input's value runs for that value only. */
 function checkSpecialized(plan: Plan, name: string, given: Tensor): void {
   const baked = plan.model.specialized.find((entry) => entry.input === name);
-  if (baked === undefined || Buffer.from(bytesOf(given)).toString("base64") === baked.base64) return;
+  if (baked === undefined || toBase64(bytesOf(given)) === baked.base64) return;
   throw badInput(name, "the plan was compiled for another value of this input, which decides shapes");
 }
 

@@ -3,6 +3,7 @@
  * plan's load-time steps make the others (transposed filters, expanded constants) with the same
  * kernels, on the host. What only these steps need is freed as soon as the last one has read it.
  */
+import { fromBase64 } from "../ir/base64.ts";
 import { broken, weightMismatch } from "../errors.ts";
 import { makeTensor, tensorFromBytes } from "../kernels/access.ts";
 import type { Tensor } from "../kernels/types.ts";
@@ -64,8 +65,7 @@ function viewTensor(value: PlanValue, shown: PlanValue, base: Tensor): Tensor {
 
 function sourceBytes(value: PlanValue, constant: (name: string) => Uint8Array): Uint8Array {
   if (value.source === null) throw broken(`value ${value.name} has no source`);
-  const bytes =
-    value.source.kind === "inline" ? Buffer.from(value.source.base64, "base64") : constant(value.source.name);
+  const bytes = value.source.kind === "inline" ? fromBase64(value.source.base64) : constant(value.source.name);
   if (bytes.byteLength !== value.bytes) throw weightMismatch(value.name, value.bytes, bytes.byteLength);
   return bytes;
 }

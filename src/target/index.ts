@@ -1,7 +1,7 @@
 /** Targets: the built-in ones, and JSON files of the same schema. */
-import { readFileSync } from "node:fs";
 import { invalidTarget, unknownTarget } from "../errors.ts";
 import { nearest } from "../ir/nearest.ts";
+import { readBuiltin } from "./builtin.ts";
 import { targetSchema, type Target } from "./schema.ts";
 
 export type { Target } from "./schema.ts";
@@ -19,16 +19,13 @@ const BUILTIN = [
   "mcu-512k",
 ];
 
-const read = (name: string): unknown =>
-  JSON.parse(readFileSync(new URL(`./builtin/${name}.json`, import.meta.url), "utf8"));
-
 /** The built-in targets, in the order of the documentation. */
-export const builtinTargets = (): readonly Target[] => BUILTIN.map((name) => checkTarget(read(name), name));
+export const builtinTargets = (): readonly Target[] => BUILTIN.map((name) => checkTarget(readBuiltin(name), name));
 
 /** A target by name. Throws InputError `unknown-target`. */
 export function loadTarget(name: string): Target {
   if (!BUILTIN.includes(name)) throw unknownTarget(name, BUILTIN, nearest(name, BUILTIN));
-  return checkTarget(read(name), name);
+  return checkTarget(readBuiltin(name), name);
 }
 
 /** A target from parsed JSON. Throws InputError `invalid-target`. */

@@ -15,6 +15,7 @@ import {
 } from "@tensorflow/tfjs-core";
 import type { BackendWasm } from "@tensorflow/tfjs-backend-wasm";
 import { broken, outOfMemory } from "../../errors.ts";
+import { registerWasm } from "./module.ts";
 
 /** The emscripten module: what we use of it. */
 interface WasmModule {
@@ -73,7 +74,7 @@ export function wasmBackend(): Promise<WasmBackend> {
 
 async function load(): Promise<WasmBackend> {
   env().set("IS_TEST", true); // keeps TensorFlow.js from printing its banner
-  await import("@tensorflow/tfjs-backend-wasm");
+  await registerWasm();
   if (!(await setBackend("wasm"))) throw broken("TensorFlow.js could not start its WebAssembly backend");
   await ready();
   const simd = await env().getAsync("WASM_HAS_SIMD_SUPPORT");

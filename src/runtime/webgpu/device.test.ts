@@ -1,5 +1,9 @@
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { platformGpu } from "./dawn.ts";
 import { openDevice } from "./device.ts";
 import { whyNoDevice, withDevice } from "./device.test-util.ts";
 import {
@@ -128,6 +132,14 @@ describe.skipIf(noDevice !== undefined)("a device", () => {
       expect(device.counters()).toMatchObject({ buffers: 0, liveBytes: 0 });
     }));
 
+  test("destroyed under its users is lost", async () => {
+    const device = await openDevice();
+    device.raw.destroy();
+    const work = device.settled(device.raw.lost);
+    await expect(work.then(() => device.assertHealthy())).rejects.toMatchObject({ code: "device-lost" });
+    await device.close();
+  });
+
   test("closes with work and maps pending, twice, and is lost to its users then", async () => {
     const device = await openDevice();
     const { raw } = device;
@@ -140,6 +152,15 @@ describe.skipIf(noDevice !== undefined)("a device", () => {
     await Promise.all([device.close(), device.close()]);
     expect(await mapped).toBe("mapped");
     expect(() => device.assertHealthy()).toThrow(/closed/);
+  });
+});
+
+test("npm webgpu not installed: says what to type", async () => {
+  const nowhere = createRequire(join(tmpdir(), "strata-nowhere", "index.js"));
+  await expect(platformGpu([], [nowhere])).rejects.toMatchObject({
+    code: "provider-missing",
+    details: [],
+    help: expect.stringContaining("npm install webgpu@"),
   });
 });
 

@@ -5,7 +5,9 @@
  */
 import { deviceLost, deviceOutOfMemory, gpuValidation, noAdapter, providerMissing, StrataError } from "../../errors.ts";
 import { countOn, type GpuCounters } from "./count.ts";
+import { platformGpu, type GpuSource } from "./dawn.ts";
 import type { GpuBuffer, GpuBufferDescriptor, GpuError, RawAdapter, RawDevice, RawGpu } from "./gpu.ts";
+import { navigatorGpu } from "./navigator.ts";
 
 export interface DeviceOptions {
   /** Where adapters come from; default: Dawn in Node, `navigator.gpu` elsewhere. */
@@ -66,47 +68,12 @@ const FEATURES = ["timestamp-query", "shader-f16", "subgroups"] as const;
 /** The specification's default, which every device accepts. */
 const DEFAULT_ALIGNMENT = 256;
 
-interface Dawn {
-  create(options: readonly string[]): RawGpu;
-  readonly globals: Readonly<Record<string, unknown>>;
-}
-
-interface Source {
-  readonly gpu: RawGpu;
-  readonly globals: Readonly<Record<string, unknown>>;
-}
-
-const instances = new Map<string, RawGpu>();
-
-/** Dawn's GPU for those options: one for the process, as each has a thread and a driver of its own. */
-async function dawn(options: readonly string[]): Promise<Source> {
-  const name: string = "webgpu"; // not a literal: it is optional, and bundlers must leave it alone
-  let module: Dawn;
-  try {
-    module = (await import(name)) as Dawn;
-  } catch (cause) {
-    const note = cause instanceof Error ? cause.message.split("\n")[0]! : String(cause);
-    throw providerMissing("webgpu", "the backend webgpu", ["npm install webgpu@0.6.2"], [note], cause);
-  }
-  const key = JSON.stringify(options);
-  const gpu = instances.get(key) ?? module.create([...options]);
-  instances.set(key, gpu);
-  return { gpu, globals: module.globals };
-}
-
-async function source(options: DeviceOptions): Promise<Source> {
+async function source(options: DeviceOptions): Promise<GpuSource> {
   if (options.gpu !== undefined) return { gpu: options.gpu, globals: {} };
-  const scope = globalThis as {
-    process?: { versions?: { node?: string; deno?: string } };
-    navigator?: { gpu?: RawGpu };
-  };
-  // Deno has process.versions.node as well, but its own WebGPU; Node's navigator has no gpu but those that a shim put there.
-  const inNode = scope.process?.versions?.node !== undefined && scope.process.versions.deno === undefined;
-  if (inNode) return dawn(options.dawn ?? []);
-  const gpu = scope.navigator?.gpu;
-  if (gpu === undefined || gpu === null)
-    throw noAdapter("this browser has no WebGPU", "use a browser with WebGPU, on a page served by https or localhost");
-  return { gpu, globals: {} };
+  // Deno runs Node's modules, but has a WebGPU of its own.
+  const { process } = globalThis as { process?: { versions?: { deno?: string } } };
+  if (process?.versions?.deno !== undefined) return { gpu: navigatorGpu(), globals: {} };
+  return platformGpu(options.dawn ?? []);
 }
 
 /** What helps where Dawn finds nothing. */
@@ -163,12 +130,11 @@ export async function openDevice(options: DeviceOptions = {}): Promise<GpuDevice
       `the WebGPU adapter is software (${facts.description || facts.architecture}): it computes on the CPU, slower than --backend wasm may be`,
     );
   if (options.warn !== undefined) warnings.forEach(options.warn);
-  return manage(raw, gpu, facts, warnings, globals);
+  return manage(raw, facts, warnings, globals);
 }
 
 function manage(
   raw: RawDevice,
-  gpu: RawGpu,
   adapter: AdapterFacts,
   warnings: readonly string[],
   globals: Readonly<Record<string, unknown>>,
@@ -214,7 +180,6 @@ function manage(
     // What fails here was either reported already or no longer matters: the device goes away.
     await Promise.race([lost, Promise.allSettled([...counting.pendingMaps(), raw.queue.onSubmittedWorkDone()])]);
     raw.destroy();
-    void gpu; // Dawn's instance must outlive its devices
   };
 
   return {

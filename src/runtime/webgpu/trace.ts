@@ -2,6 +2,7 @@
  * Tracing: TensorFlow.js's WebGPU kernels (its own and ours) run on a mock device, and every dispatch
  * is recorded with its code, uniforms, grid and tensors. Needs no GPU; equal calls are traced once.
  */
+import { toBase64 } from "../../ir/base64.ts";
 import { byteSize } from "../../ir/bytes.ts";
 import type { CallRef, CallShape, DispatchedCall, DispatchSource, OperandShape } from "../../ir/dispatch.ts";
 import { sha256 } from "../../hash.ts";
@@ -193,7 +194,7 @@ function traceCall(
       if (values === undefined) ref = { temporary: temporaries.push(type) - 1 };
       else {
         const words = dtype === "float32" ? Float32Array.from(values) : Int32Array.from(values);
-        ref = { constant: constants.push({ type, base64: Buffer.from(words.buffer).toString("base64") }) - 1 };
+        ref = { constant: constants.push({ type, base64: toBase64(new Uint8Array(words.buffer)) }) - 1 };
       }
       refs.set(dataId, ref);
     }
@@ -228,9 +229,7 @@ function traceCall(
   for (const info of [...byInput.values(), ...results]) backend.disposeData(info.dataId, true);
   if (unwritten) return undefined;
   const digest = sha256(
-    JSON.stringify(
-      dispatches.map((dispatch) => ({ ...dispatch, uniforms: Buffer.from(dispatch.uniforms).toString("base64") })),
-    ),
+    JSON.stringify(dispatches.map((dispatch) => ({ ...dispatch, uniforms: toBase64(dispatch.uniforms) }))),
   );
   return { temporaries, constants, dispatches, digest };
 }

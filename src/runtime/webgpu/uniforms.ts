@@ -1,4 +1,5 @@
 /** The uniforms of all dispatches in one read-only buffer; equal ones are kept once. */
+import { toBase64 } from "../../ir/base64.ts";
 import type { GpuDevice } from "./device.ts";
 import { BUFFER_USAGE, type GpuBuffer, type GpuBufferBinding } from "./gpu.ts";
 
@@ -14,7 +15,7 @@ export async function uploadUniforms(
   const distinct: { readonly offset: number; readonly bytes: Uint8Array }[] = [];
   let top = 0;
   const places = contents.map((bytes) => {
-    const key = Buffer.from(bytes).toString("base64");
+    const key = toBase64(bytes);
     let offset = offsets.get(key);
     if (offset === undefined) {
       offset = top;

@@ -14,6 +14,8 @@ import { isComputable, loadFunction, packingOf, roundingFunctions, wordOf, type 
 export interface ElementwiseOperand {
   readonly from: Ref;
   readonly dtype: DType;
+  /** Elements of the whole tensor. */
+  readonly size: number;
   /** How the result's index walks the operand. */
   readonly walk: Walk;
 }
@@ -50,7 +52,10 @@ const LANES = ["x", "y", "z", "w"];
 /** WGSL of lane `k` of a vector (or word) variable that holds `components` of the binding's elements. */
 function laneOf(dtype: DType, variable: string, components: number, k: number): string {
   const { bits } = DTYPES[dtype];
-  if (bits === 64) return components === 2 ? `bitcast<vec2<u32>>(${variable})` : `bitcast<vec2<u32>>(${variable}.${k === 0 ? "xy" : "zw"})`;
+  if (bits === 64)
+    return components === 2
+      ? `bitcast<vec2<u32>>(${variable})`
+      : `bitcast<vec2<u32>>(${variable}.${k === 0 ? "xy" : "zw"})`;
   const at = (k * bits) >> 5;
   const word = components === 1 ? variable : `${variable}.${LANES[at]}`;
   if (dtype === "float32" || dtype === "int32") return word;
@@ -72,12 +77,11 @@ export function elementwise(spec: Elementwise): WgslDispatch {
   const setup: string[] = [];
   const helpers: string[] = [];
   const reads: DispatchRead[] = [];
-  const lanesOf = operands.map(({ from, dtype: type, walk }, n): readonly string[] => {
+  const lanesOf = operands.map(({ from, dtype: type, walk, size: elements }, n): readonly string[] => {
     const name = `in${n}`;
     const words = vectorOf(type);
     const flat = isFlat(walk);
     const together = size % lanes === 0 ? isGrouped(walk, lanes) : flat;
-    const elements = 1 + reach(walk);
     if (words !== undefined && together && (words === 1 || elements % lanes === 0)) {
       reads.push({ name, from, components: words, ...(flat && DTYPES[type].bits === bits ? { overwrite: true } : {}) });
       const at = flat ? "index" : offsetOf(grouped(walk, lanes), "u32(index)");
@@ -129,10 +133,6 @@ fn kernel(index: i32) {
   };
 }
 
-/** Greatest offset that a walk reaches. */
-const reach = ({ shape, strides, base }: Walk): number =>
-  shape.reduce((most, dim, d) => most + Math.max(0, (dim - 1) * strides[d]!), base);
-
 /** Components of the result's binding, and WGSL of the value to store, from one scalar a lane. */
 function stored(dtype: DType, results: readonly string[]): { components: 1 | 2 | 4; value: string } {
   if (is64Bit(dtype)) {
@@ -145,7 +145,7 @@ function stored(dtype: DType, results: readonly string[]): { components: 1 | 2 |
     wordOf(dtype, results.slice(w * perWord, (w + 1) * perWord)),
   );
   if (words.length === 1) return { components: 1, value: words[0]! };
-  const type = dtype === "float32" ? "f32" : dtype === "uint32" ? "i32" : "i32";
+  const type = dtype === "float32" ? "f32" : "i32";
   return { components: words.length as 2 | 4, value: `vec${words.length}<${type}>(${words.join(", ")})` };
 }
 
@@ -164,7 +164,10 @@ export function broadcastCall(
   body: string,
   functions?: string,
 ): WgslCall | undefined {
-  if (inputs.length > MOST_OPERANDS || ![output, ...inputs.map(({ type }) => type)].every(({ dtype }) => isElement(dtype)))
+  if (
+    inputs.length > MOST_OPERANDS ||
+    ![output, ...inputs.map(({ type }) => type)].every(({ dtype }) => isElement(dtype))
+  )
     return undefined;
   return {
     temporaries: [],
@@ -177,6 +180,7 @@ export function broadcastCall(
         operands: inputs.map(({ at, type }) => ({
           from: { input: at },
           dtype: type.dtype,
+          size: sizeOf(type.shape),
           walk: broadcastWalk(type.shape, output.shape),
         })),
         body,

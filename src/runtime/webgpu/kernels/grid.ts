@@ -18,7 +18,10 @@ export function spread(count: number): readonly [number, number, number] {
 /** The grid in which each of `count` invocations works for itself. */
 export const invocations = (
   count: number,
-): { readonly workgroupSize: readonly [number, number, number]; readonly workgroups: readonly [number, number, number] } => ({
+): {
+  readonly workgroupSize: readonly [number, number, number];
+  readonly workgroups: readonly [number, number, number];
+} => ({
   workgroupSize: [WORKGROUP, 1, 1],
   workgroups: spread(Math.ceil(count / WORKGROUP)),
 });

@@ -1,10 +1,26 @@
 /** All WGSL kernels of our own, by the names of src/kernels. One table a family, later tables win. */
+import { activationKernels } from "./activations.ts";
+import { binaryKernels } from "./binary.ts";
+import { castKernels } from "./cast.ts";
 import { copyBytesKernels } from "./copy-bytes.ts";
 import { exampleKernels } from "./example.ts";
+import { geluKernels } from "./gelu.ts";
 import { normKernels } from "./norm.ts";
+import { softmaxKernels } from "./softmax.ts";
+import { unaryKernels } from "./unary.ts";
 import type { WgslKernel, WgslTable } from "./types.ts";
 
-const TABLES: readonly WgslTable[] = [exampleKernels, copyBytesKernels, normKernels];
+const TABLES: readonly WgslTable[] = [
+  exampleKernels,
+  copyBytesKernels,
+  geluKernels,
+  normKernels,
+  softmaxKernels,
+  unaryKernels,
+  binaryKernels,
+  activationKernels,
+  castKernels,
+];
 
 const KERNELS = new Map<string, WgslKernel>(TABLES.flatMap((table) => Object.entries(table)));
 

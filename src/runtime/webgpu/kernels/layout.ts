@@ -67,7 +67,9 @@ export function laneStep(walk: Walk, lanes: number): number | undefined {
 /** Whether groups of `lanes` elements can be read as one: they lie together, and start at multiples. */
 export function isGrouped(walk: Walk, lanes: number): boolean {
   const { strides, base } = merged(walk);
-  return laneStep(walk, lanes) === 1 && base % lanes === 0 && strides.slice(0, -1).every((stride) => stride % lanes === 0);
+  return (
+    laneStep(walk, lanes) === 1 && base % lanes === 0 && strides.slice(0, -1).every((stride) => stride % lanes === 0)
+  );
 }
 
 /** The walk over groups of `lanes` elements. */

@@ -2,7 +2,18 @@ import { describe } from "vitest";
 import { deviceTest, expectEqual, FLOATS, randomTensor } from "./random-tensor.test-util.ts";
 
 /** Rows from one element to more than a workgroup reads at once. */
-const ROWS: readonly (readonly number[])[] = [[1, 1], [3, 5], [2, 3, 16], [7, 31], [600, 12], [5, 384], [2, 768], [3, 1023], [2, 9000], [1030, 65]];
+const ROWS: readonly (readonly number[])[] = [
+  [1, 1],
+  [3, 5],
+  [2, 3, 16],
+  [7, 31],
+  [600, 12],
+  [5, 384],
+  [2, 768],
+  [3, 1023],
+  [2, 9000],
+  [1030, 65],
+];
 
 describe("LayerNormalization", () => {
   for (const dtype of FLOATS)
@@ -20,7 +31,10 @@ describe("LayerNormalization", () => {
 
   deviceTest("statistics, leading axes, broadcast scales", async () => {
     const x = randomTensor(1, "float32", [2, 3, 4, 5], -1, 4);
-    const statistics = (axis: number) => ({ dtype: "float32" as const, shape: x.shape.map((dim, d) => (d < axis ? dim : 1)) });
+    const statistics = (axis: number) => ({
+      dtype: "float32" as const,
+      shape: x.shape.map((dim, d) => (d < axis ? dim : 1)),
+    });
     for (const axis of [0, 1, 2, 3])
       for (const shape of [x.shape.slice(axis), [5], [1, 1], [4, 1], [2, 1, 1, 5]]) {
         const [scale, bias] = [randomTensor(axis + 5, "float32", shape), randomTensor(axis + 9, "float32", shape)];
@@ -34,7 +48,12 @@ describe("LayerNormalization", () => {
   deviceTest("mixed types", async () => {
     const x = randomTensor(1, "float16", [6, 40]);
     const scale = randomTensor(2, "float32", [40]);
-    await expectEqual({ kernel: "LayerNormalization", inputs: [x, scale, scale], outputs: [x], attrs: { axis: 1, epsilon: 1e-5 } });
+    await expectEqual({
+      kernel: "LayerNormalization",
+      inputs: [x, scale, scale],
+      outputs: [x],
+      attrs: { axis: 1, epsilon: 1e-5 },
+    });
   });
 
   deviceTest("a few very long rows", async () => {
@@ -49,7 +68,13 @@ describe("LayerNormalization", () => {
 describe("fused forms", () => {
   for (const dtype of FLOATS)
     deviceTest(`SkipLayerNormalization ${dtype}`, async () => {
-      for (const [seed, shape] of ([[2, 3, 8], [1, 5, 33], [3, 2, 768]] as const).entries())
+      for (const [seed, shape] of (
+        [
+          [2, 3, 8],
+          [1, 5, 33],
+          [3, 2, 768],
+        ] as const
+      ).entries())
         for (const skipShape of [shape, [1, shape[1], shape[2]], [shape[1], shape[2]]]) {
           const tensor = (k: number, own: readonly number[]) => randomTensor(seed * 10 + k, dtype, own);
           const [x, skip] = [tensor(1, shape), tensor(2, skipShape)];
@@ -90,7 +115,14 @@ describe("fused forms", () => {
 });
 
 describe("norms of channels", () => {
-  const SHAPES = [[1, 4, 3, 4], [2, 6, 5, 5], [3, 8, 7], [2, 4, 2, 3, 4], [1, 12, 1, 1], [2, 4, 40, 64]] as const;
+  const SHAPES = [
+    [1, 4, 3, 4],
+    [2, 6, 5, 5],
+    [3, 8, 7],
+    [2, 4, 2, 3, 4],
+    [1, 12, 1, 1],
+    [2, 4, 40, 64],
+  ] as const;
   for (const dtype of FLOATS)
     deviceTest(`BatchNormalization, GroupNormalization, LRN ${dtype}`, async () => {
       for (const [seed, shape] of SHAPES.entries()) {
@@ -111,7 +143,11 @@ describe("norms of channels", () => {
             const attrs = { groups, per_channel: perChannel, epsilon: 1e-5 };
             await expectEqual({ kernel: "GroupNormalization", inputs: [x, scale!, bias!], outputs: [x], attrs });
           }
-        for (const [size, beta] of [[3, 0.75], [4, 0.5], [9, 0.75]] as const)
+        for (const [size, beta] of [
+          [3, 0.75],
+          [4, 0.5],
+          [9, 0.75],
+        ] as const)
           await expectEqual({ kernel: "LRN", inputs: [x], outputs: [x], attrs: { alpha: 0.5, beta, bias: 1.5, size } });
       }
     });
@@ -121,7 +157,8 @@ describe("norms of channels", () => {
       for (const [seed, shape] of ([[7], [4, 6], [2, 3, 5, 4], [3, 130, 2], [2, 3, 1, 4, 5, 2]] as const).entries()) {
         const x = randomTensor(seed, dtype, shape, -1, 3);
         for (let axis = 0; axis < shape.length; axis++) {
-          for (const p of [1, 2]) await expectEqual({ kernel: "LpNormalization", inputs: [x], outputs: [x], attrs: { axis, p } });
+          for (const p of [1, 2])
+            await expectEqual({ kernel: "LpNormalization", inputs: [x], outputs: [x], attrs: { axis, p } });
           const axes = shape.map((_, d) => d).filter((d) => (d + axis) % 3 !== 1 || d === axis);
           await expectEqual({ kernel: "MeanVarianceNormalization", inputs: [x], outputs: [x], attrs: { axes } });
         }

@@ -2,7 +2,7 @@
 import { broadcastStrides, sizeOf, stridesOf } from "../../../kernels/access.ts";
 import { intAttr, intsAttr } from "../../../kernels/attributes.ts";
 import { numberAttr } from "../../../kernels/elementwise.ts";
-import { rowNorm, rowStatistic, type RowNorm } from "./row-norm.ts";
+import { rowNorm, rowStatistic, type RowBody, type RowNorm } from "./row-norm.ts";
 import type { OperandShape, WgslCall, WgslDispatch, WgslKernel, WgslTable } from "./types.ts";
 import {
   areFloats,
@@ -39,9 +39,7 @@ function broadcastRead(
   const { read, code } = elementRead(name, from, operand);
   const own = broadcastStrides(operand.shape, shape);
   const strides = stridesOf(shape);
-  const terms = shape.flatMap((dim, d) =>
-    own[d] === 0 ? [] : [`((i / ${strides[d]}) % ${dim}) * ${own[d]}`],
-  );
+  const terms = shape.flatMap((dim, d) => (own[d] === 0 ? [] : [`((i / ${strides[d]}) % ${dim}) * ${own[d]}`]));
   const elements = Array.from({ length: unit }, (_, e) => `load_${name}(${name}_at(first + ${e}))`);
   return {
     read,
@@ -78,9 +76,10 @@ function trailingNorm(label: string, centered: boolean): WgslKernel {
         const shift = bias ? broadcastRead("bias", 2, bias, x.shape, count, unit) : undefined;
         const type = unitType(unit);
         return {
-          reads: shift ? [operand, factor, shift] : [operand, factor],
-          code: `fn value(row: i32, u: i32) -> ${type} { return unit_x(row * ${count / unit} + u); }
-fn finish(row: i32, u: i32, v: ${type}) -> ${type} { return v * scale_of(row, u)${shift ? " + bias_of(row, u)" : ""}; }`,
+          reads: [operand],
+          finishReads: shift ? [factor, shift] : [factor],
+          code: `fn value(row: i32, u: i32) -> ${type} { return unit_x(row * ${count / unit} + u); }`,
+          finish: `fn finish(row: i32, u: i32, v: ${type}) -> ${type} { return v * scale_of(row, u)${shift ? " + bias_of(row, u)" : ""}; }`,
         };
       },
     };
@@ -134,10 +133,11 @@ const skipLayerNorm: WgslKernel = ({ inputs, outputs, attrs }) => {
       const shift = beta ? unitRead("beta", { input: 3 }, beta, unit) : undefined;
       const type = unitType(unit);
       return {
-        reads: shift ? [...reads, scale, shift] : [...reads, scale],
+        reads,
+        finishReads: shift ? [scale, shift] : [scale],
         code: `${code}
-fn value(row: i32, u: i32) -> ${type} { return whole(row * ${count / unit} + u, u); }
-fn finish(row: i32, u: i32, v: ${type}) -> ${type} { return v * unit_gamma(u)${shift ? " + unit_beta(u)" : ""}; }`,
+fn value(row: i32, u: i32) -> ${type} { return whole(row * ${count / unit} + u, u); }`,
+        finish: `fn finish(row: i32, u: i32, v: ${type}) -> ${type} { return v * unit_gamma(u)${shift ? " + unit_beta(u)" : ""}; }`,
       };
     },
   };
@@ -217,9 +217,10 @@ const embedLayerNorm: WgslKernel = ({ inputs, outputs, attrs }) => {
     body(unit) {
       const { reads, code } = whole(unit);
       return {
-        reads: [...reads, unitRead("gamma", { input: 5 }, gamma, unit), unitRead("beta", { input: 6 }, beta, unit)],
-        code: `${code}
-fn finish(row: i32, u: i32, v: ${unitType(unit)}) -> ${unitType(unit)} { return v * unit_gamma(u) + unit_beta(u); }`,
+        reads,
+        code,
+        finishReads: [unitRead("gamma", { input: 5 }, gamma, unit), unitRead("beta", { input: 6 }, beta, unit)],
+        finish: `fn finish(row: i32, u: i32, v: ${unitType(unit)}) -> ${unitType(unit)} { return v * unit_gamma(u) + unit_beta(u); }`,
       };
     },
   };
@@ -285,13 +286,10 @@ const groupNorm: WgslKernel = ({ inputs, attrs }) => {
         ? `(row % ${groups}) * ${perGroup}${perGroup === 1 ? "" : ` + u / ${inner / unit}`}`
         : `row % ${groups}`;
       return {
-        reads: [
-          unitRead("x", { input: 0 }, x, unit, { overwrite: true }),
-          elementRead("scale", { input: 1 }, scale),
-          elementRead("bias", { input: 2 }, bias),
-        ],
-        code: `fn value(row: i32, u: i32) -> ${type} { return unit_x(row * ${count / unit} + u); }
-fn finish(row: i32, u: i32, v: ${type}) -> ${type} {
+        reads: [unitRead("x", { input: 0 }, x, unit, { overwrite: true })],
+        code: `fn value(row: i32, u: i32) -> ${type} { return unit_x(row * ${count / unit} + u); }`,
+        finishReads: [elementRead("scale", { input: 1 }, scale), elementRead("bias", { input: 2 }, bias)],
+        finish: `fn finish(row: i32, u: i32, v: ${type}) -> ${type} {
   let channel = ${channel};
   return v * load_scale(channel) + load_bias(channel);
 }`,
@@ -336,10 +334,11 @@ const stridedAt = (count: number, inner: number, k: string): string =>
   `(row / ${inner}) * ${count * inner} + ${k} * ${inner} + row % ${inner}`;
 
 /** Elements at an index of `row` and `u`, normalised and nothing else. */
-const plainBody = (x: OperandShape, unit: UnitSize, at: string): { reads: UnitRead[]; code: string } => ({
+const plainBody = (x: OperandShape, unit: UnitSize, at: string): RowBody => ({
   reads: [unitRead("x", { input: 0 }, x, unit, { overwrite: true })],
-  code: `fn value(row: i32, u: i32) -> ${unitType(unit)} { return unit_x(${at}); }
-fn finish(row: i32, u: i32, v: ${unitType(unit)}) -> ${unitType(unit)} { return v; }`,
+  code: `fn value(row: i32, u: i32) -> ${unitType(unit)} { return unit_x(${at}); }`,
+  finishReads: [],
+  finish: `fn finish(row: i32, u: i32, v: ${unitType(unit)}) -> ${unitType(unit)} { return v; }`,
 });
 
 /** attrs: axes. Any set of dims; what is kept and what is reduced each count their own index. */
@@ -454,7 +453,11 @@ function batchNorm(last: boolean): WgslKernel {
 const lrn: WgslKernel = ({ inputs, attrs }) => {
   const [x] = inputs;
   if (!x || !areFloats(x)) return undefined;
-  const [alpha, beta, bias] = ["alpha", "beta", "bias"].map((name) => numberAttr(attrs, name)) as [number, number, number];
+  const [alpha, beta, bias] = ["alpha", "beta", "bias"].map((name) => numberAttr(attrs, name)) as [
+    number,
+    number,
+    number,
+  ];
   const size = intAttr(attrs, "size");
   const channels = x.shape[1]!;
   const inner = sizeOf(x.shape.slice(2));

@@ -7,7 +7,7 @@ import { runKernelCase, testBackend, worstError, type KernelCase } from "./check
 
 /** Park and Miller's generator. */
 export function random(seed: number): () => number {
-  let state = (Math.imul(seed, 7919) >>> 1) % 2147483646 + 1;
+  let state = ((Math.imul(seed, 7919) >>> 1) % 2147483646) + 1;
   for (let i = 0; i < 3; i++) state = (state * 48271) % 2147483647;
   return () => (state = (state * 48271) % 2147483647) / 2147483647;
 }
@@ -27,7 +27,8 @@ const backend = await testBackend();
 if (backend === undefined) console.warn("no WebGPU adapter: the tests of WGSL kernels are skipped");
 
 /** A test that needs a device. */
-export const deviceTest = test.skipIf(backend === undefined);
+export const deviceTest = (name: string, run: () => Promise<void>): void =>
+  void test.skipIf(backend === undefined)(name, run, 60_000);
 
 /** Half a unit in the last place of a type, or what the sums of float32 allow. */
 const TOLERANCE: Partial<Record<DType, number>> = { float16: 1 / 1024, bfloat16: 1 / 128 };

@@ -20,11 +20,12 @@ import {
 
 export interface RowBody {
   readonly reads: readonly UnitRead[];
-  /**
-   * `fn value(row: i32, u: i32) -> unit`: the element(s) u of a row before normalising, and
-   * `fn finish(row: i32, u: i32, v: unit) -> unit`: what becomes of them afterwards.
-   */
+  /** `fn value(row: i32, u: i32) -> unit`: the element(s) u of a row before normalising. */
   readonly code: string;
+  /** What `finish` reads besides; a dispatch for statistics must not bind what it doesn't use. */
+  readonly finishReads: readonly UnitRead[];
+  /** `fn finish(row: i32, u: i32, v: unit) -> unit`: what becomes of them afterwards. */
+  readonly finish: string;
 }
 
 export interface RowNorm {
@@ -69,7 +70,10 @@ function reduceRows(norm: RowNorm, unit: UnitSize, wanted: Wanted, writes: Ref, 
   const team = norm.strided && norm.strided.inTeams !== true ? SINGLE : teamFor(rows, units);
   const { lanes, workgroup } = team;
   const type = unitType(unit);
-  const { reads, code } = norm.body(unit);
+  const body = norm.body(unit);
+  const isResult = wanted === "result";
+  const reads = isResult ? [...body.reads, ...body.finishReads] : body.reads;
+  const code = isResult ? `${body.code}\n${body.finish}` : body.code;
   const kept = Math.ceil(units / lanes);
   const isKept = kept <= MOST_KEPT;
   const position = norm.strided ? norm.strided.at : `row * ${units} + k`;
@@ -107,14 +111,17 @@ function reduceRows(norm: RowNorm, unit: UnitSize, wanted: Wanted, writes: Ref, 
     wanted === "result"
       ? `if (isOwn) { ${each(`store(${position}, finish(row, k, (v - mean) * factor));`)} }`
       : `if (isOwn && lane == 0) { result[row] = ${single[wanted]}; }`;
-  const stored = wanted === "result" ? unitStore(norm.type.dtype, unit) : { components: wanted === "both" ? 2 : 1, code: "" } as const;
+  const stored =
+    wanted === "result"
+      ? unitStore(norm.type.dtype, unit)
+      : ({ components: wanted === "both" ? 2 : 1, code: "" } as const);
   return {
     label,
     writes,
     writeComponents: stored.components,
     // What is written instead of the result must not lie on the operand, which is read again.
     reads: reads.map(({ read: { overwrite, ...read } }) =>
-      wanted === "result" && overwrite === true ? { ...read, overwrite } : read,
+      isResult && overwrite === true ? { ...read, overwrite } : read,
     ),
     workgroupSize: [workgroup, 1, 1],
     workgroups: gridOf(Math.ceil(rows / rowsPerGroup(team))),
@@ -136,6 +143,11 @@ fn kernel(index: i32) {
   };
 }
 
+const whole = ({ reads, code, finishReads, finish }: RowBody): { reads: readonly UnitRead[]; code: string } => ({
+  reads: [...reads, ...finishReads],
+  code: `${code}\n${finish}`,
+});
+
 /** Every element by itself, given its row's statistics. */
 function applyRows(norm: RowNorm, statistics: Ref): WgslDispatch {
   const { count, rows } = norm;
@@ -143,7 +155,7 @@ function applyRows(norm: RowNorm, statistics: Ref): WgslDispatch {
   const moments: UnitRead = { read: { name: "moments", from: statistics, components: 2 }, code: "" };
   const apply = "let m = moments[row]; return finish(row, k, (value(row, k) - m.x) * m.y);";
   if (unit === undefined) {
-    const { reads, code } = norm.body(1);
+    const { reads, code } = whole(norm.body(1));
     const [rowOf, stepOf] = norm.strided ? [norm.strided.rowOf, norm.strided.stepOf] : [`i / ${count}`, `i % ${count}`];
     return elementwise({
       label: `${norm.label}/apply`,
@@ -153,7 +165,7 @@ function applyRows(norm: RowNorm, statistics: Ref): WgslDispatch {
       code: `${code}\nfn element(i: i32) -> f32 { let row = ${rowOf}; let k = ${stepOf}; ${apply} }`,
     });
   }
-  const { reads, code } = norm.body(unit);
+  const { reads, code } = whole(norm.body(unit));
   const stored = unitStore(norm.type.dtype, unit);
   const units = count / unit;
   return {
@@ -189,9 +201,9 @@ function rowStatistics(norm: RowNorm, unit: UnitSize, statistics: Ref, partial: 
     count: share,
     factor: "total",
     body(own) {
-      const { reads, code } = norm.body(own);
+      const { code, ...body } = norm.body(own);
       return {
-        reads,
+        ...body,
         code: `${code.replace("fn value(", "fn whole(")}
 fn value(row: i32, u: i32) -> ${unitType(own)} { return whole(row / ${chunks}, (row % ${chunks}) * ${units} + u); }`,
       };
@@ -250,4 +262,3 @@ export function rowStatistic(norm: RowNorm, wanted: "mean" | "factor", writes: R
   const unit = norm.strided ? 1 : (largestUnit([norm.type.dtype], norm.divisor) ?? 1);
   return reduceRows(norm, unit, wanted, writes, `${norm.label}/${wanted}`);
 }
-

@@ -27,7 +27,11 @@ export const rowsPerGroup = ({ lanes, workgroup }: Team): number => workgroup / 
  * `fn NAME(value: f32) -> f32`: all values of a team combined by `combine`, the same for every lane. Each
  * reduction has workgroup memory of its own, so that none waits for the one before. Call in uniform flow.
  */
-export function teamReduction(name: string, { lanes, workgroup }: Team, combine: (a: string, b: string) => string): string {
+export function teamReduction(
+  name: string,
+  { lanes, workgroup }: Team,
+  combine: (a: string, b: string) => string,
+): string {
   if (lanes === 1) return `fn ${name}(value: f32) -> f32 { return value; }`;
   const fold = (array: string, base: string, count: number): string => {
     // Pairs, so that the additions don't wait for each other and errors stay small.
