@@ -11,6 +11,8 @@ import { allocate, type Allocation, type AllocateOptions } from "./allocate.ts";
 import { channelsLast } from "./channels-last.ts";
 import { dispatch } from "./dispatch.ts";
 import { emit } from "./emit.ts";
+import { foldBatchNorm } from "./fold-batch-norm.ts";
+import { fuse } from "./fuse.ts";
 import { inPlace } from "./in-place.ts";
 import { livePeak, liveRanges } from "./liveness.ts";
 import { lower } from "./lower.ts";
@@ -23,6 +25,8 @@ export {
   channelsLast,
   dispatch,
   emit,
+  foldBatchNorm,
+  fuse,
   inPlace,
   livePeak,
   liveRanges,
@@ -67,8 +71,10 @@ export function planGraph(
     return source === undefined ? program : checked(dispatch(program, target, source), "dispatch");
   };
   const planLayout = (laidOut: Graph): Planned => {
+    // After the layout: only channels-last convolutions take an activation.
+    const fused = wants("fuse") ? checked(fuse(laidOut), "fuse") : laidOut;
     // Exact sizes and hidden temporaries are known only once kernels are chosen.
-    let program = lowered(laidOut);
+    let program = lowered(fused);
     // Order before sharing: an in-place write would bind the order.
     if (wants("schedule")) program = checked(schedule(program), "schedule");
     // Sharing before offsets: blocks that become one need one offset.
@@ -81,12 +87,14 @@ export function planGraph(
   // What the model's own order costs without any planning: no plan may need more.
   const plain = lowered(graph);
   const fileOrderPeakBytes = livePeak(liveRanges(plain), plain.steps.length).bytes;
+  // Before the layout: filters are scaled in the model's own.
+  const folded = wants("fold-batch-norm") ? checked(foldBatchNorm(graph), "fold-batch-norm") : graph;
   // Layout on the graph: it moves transposes, which are ordinary nodes there.
   const convert = target.layout === "nhwc" && wants("channels-last");
-  const laidOut = convert ? checked(channelsLast(graph), "channels-last") : graph;
+  const laidOut = convert ? checked(channelsLast(folded), "channels-last") : folded;
   let planned: Planned | undefined;
   let failure: unknown;
-  for (const candidate of laidOut === graph ? [graph] : [laidOut, graph]) {
+  for (const candidate of laidOut === folded ? [folded] : [laidOut, folded]) {
     // A converted layout may need a transposed copy at the worst moment: then the model's own layout is better.
     if (planned !== undefined && planned.allocation.arena.height <= fileOrderPeakBytes) break;
     try {
@@ -98,7 +106,16 @@ export function planGraph(
     }
   }
   if (planned === undefined) throw failure;
-  const names: PassName[] = ["channels-last", "lower", "schedule", "in-place", "allocate", "emit"];
+  const names: PassName[] = [
+    "fold-batch-norm",
+    "channels-last",
+    "fuse",
+    "lower",
+    "schedule",
+    "in-place",
+    "allocate",
+    "emit",
+  ];
   const plan = emit(planned.program, target, planned.allocation, {
     model,
     fileOrderPeakBytes,

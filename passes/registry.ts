@@ -6,7 +6,15 @@ import { channelsLast } from "./channels-last.ts";
 import { inPlace } from "./in-place.ts";
 import { schedule } from "./schedule.ts";
 
-export type PassName = "channels-last" | "lower" | "schedule" | "in-place" | "allocate" | "emit";
+export type PassName =
+  | "fold-batch-norm"
+  | "fuse"
+  | "channels-last"
+  | "lower"
+  | "schedule"
+  | "in-place"
+  | "allocate"
+  | "emit";
 
 export interface PassInfo {
   readonly name: PassName;

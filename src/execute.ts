@@ -1,7 +1,8 @@
 /** Running a plan from start to end: verify, load the model's constants, execute, compare. */
-import { createHash } from "node:crypto";
 import { badInput, planRejected, weightsMissing, wrongBackend } from "./errors.ts";
 import { errorsOf } from "./conformance/compare.ts";
+import { sha256 } from "./hash.ts";
+import { fromBase64 } from "./ir/base64.ts";
 import { bytesOf, tensorFromBytes } from "./kernels/access.ts";
 import type { Tensor } from "./kernels/types.ts";
 import { importModel } from "./onnx/import.ts";
@@ -15,7 +16,9 @@ import {
   defaultBackend,
   executorByName,
   trialInput,
+  type Executable,
   type LoadOptions,
+  type StepTime,
 } from "./runtime/index.ts";
 
 export interface ExecuteOptions {
@@ -31,6 +34,8 @@ export interface ExecuteOptions {
   readonly check?: boolean;
   /** Runs; the least time is reported. */
   readonly repeat?: number;
+  /** Also measures each step, in one more run; needs `clock`. */
+  readonly profile?: boolean;
   /** Seconds, from anywhere; without it no time is measured. */
   readonly clock?: () => number;
 }
@@ -45,6 +50,8 @@ export interface ExecuteResult {
   readonly outputs: readonly { readonly name: string; readonly tensor: Tensor; readonly sha256: string }[];
   /** Names of inputs that were made up. */
   readonly madeUp: readonly string[];
+  /** Time of each step where it was asked for and the backend can tell. */
+  readonly profile: readonly StepTime[] | null;
   /** Backend allocations during the runs after the first: 0 in steady state. */
   readonly steadyAllocations: number;
 }
@@ -81,14 +88,15 @@ export async function executePlan(plan: Plan, options: ExecuteOptions = {}): Pro
       seconds = Math.min(seconds, now() - start);
       if (i === 0) afterFirst = executable.allocations();
     }
-    // Before the reference run: it allocates on the same device.
+    // Before what follows, which allocates on the same device.
     const steadyAllocations = executable.allocations() - afterFirst;
+    const profile = options.profile === true ? await leastTimes(executable, inputs, now, options.repeat ?? 1) : null;
     const check =
       options.check === true ? await compareUnplanned(plan, inputs, results, constant, executor.load) : null;
     const outputs = results.map((tensor, i) => ({
       name: plan.values[plan.outputs[i]!]!.name,
       tensor,
-      sha256: createHash("sha256").update(bytesOf(tensor)).digest("hex"),
+      sha256: sha256(bytesOf(tensor)),
     }));
     return {
       backend: executor.name,
@@ -96,6 +104,7 @@ export async function executePlan(plan: Plan, options: ExecuteOptions = {}): Pro
       seconds,
       peakBytes: executable.peakBytes,
       check,
+      profile,
       outputs,
       madeUp,
       steadyAllocations,
@@ -103,6 +112,26 @@ export async function executePlan(plan: Plan, options: ExecuteOptions = {}): Pro
   } finally {
     executable.dispose();
   }
+}
+
+/** Each step's least time over `runs` profiled runs: the first ones compile. */
+async function leastTimes(
+  executable: Executable,
+  inputs: readonly Tensor[],
+  clock: () => number,
+  runs: number,
+): Promise<readonly StepTime[] | null> {
+  if (executable.profile === undefined) return null;
+  const least = new Map<number, StepTime>();
+  for (let i = 0; i <= runs; i++)
+    for (const time of await executable.profile(inputs, clock))
+      if (time.seconds < (least.get(time.step)?.seconds ?? Infinity)) least.set(time.step, time);
+  return [...least.values()].sort((a, b) => a.step - b.step);
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return a.length === b.length;
 }
 
 async function compareUnplanned(
@@ -120,7 +149,7 @@ async function compareUnplanned(
     const wanted = await reference.run(inputs);
     const errors = planned.map((tensor, i) => errorsOf(tensor, wanted[i]!));
     return {
-      equal: planned.every((tensor, i) => Buffer.compare(bytesOf(tensor), bytesOf(wanted[i]!)) === 0),
+      equal: planned.every((tensor, i) => sameBytes(bytesOf(tensor), bytesOf(wanted[i]!))),
       maxAbsError: Math.max(0, ...errors.map((error) => error.maxAbsError)),
       maxRelError: Math.max(0, ...errors.map((error) => error.maxRelError)),
     };
@@ -148,7 +177,7 @@ async function constantsOf(plan: Plan, options: ExecuteOptions): Promise<(name: 
       plan.model.specialized.map(({ input, base64 }) => {
         const value = inputs.find((candidate) => candidate.name === input);
         if (value === undefined) throw badInput(input, "the plan is specialised on an input that it does not have");
-        return [input, tensorFromBytes(value.dtype, value.shape, Buffer.from(base64, "base64"))];
+        return [input, tensorFromBytes(value.dtype, value.shape, fromBase64(base64))];
       }),
     ),
   });

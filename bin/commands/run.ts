@@ -16,7 +16,7 @@ export const runCommand: Command = {
       .positional("plan", { type: "string", demandOption: true, describe: "plan file, or - for standard input" })
       .option("model", { type: "string", describe: "model file (default: the one that the plan names)" })
       .option("external-data", { type: "string", describe: "folder of the model's external data" })
-      .option("backend", { type: "string", describe: "wasm or cpu (default: the plan's)" })
+      .option("backend", { type: "string", describe: "webgpu, wasm, cpu or tensorflow (default: the plan's)" })
       .option("input", {
         type: "string",
         array: true,
@@ -25,10 +25,20 @@ export const runCommand: Command = {
       .option("seed", { type: "string", default: "0", describe: "seed of made-up inputs" })
       .option("output", { type: "string", describe: "folder for the outputs" })
       .option("check", { type: "boolean", default: false, describe: "also run unplanned and compare bit for bit" })
+      .option("profile", {
+        type: "boolean",
+        default: false,
+        describe: "time each step, beside what the target predicts",
+      })
+      .option("trace", {
+        type: "string",
+        describe: "write the step times as trace events (Perfetto, chrome://tracing)",
+      })
       .option("repeat", { type: "string", default: "1", describe: "runs; the least time is reported" }),
   async run(flags) {
     const { readPlan } = await import("../../src/plan/read.ts");
     const { executePlan } = await import("../../src/execute.ts");
+    const { executorByName } = await import("../../src/runtime/index.ts");
     const { formatBytes, formatSeconds } = await import("../../src/report/bytes.ts");
     const { encodeTensorFile, tensorFileName, decodeTensorFile } = await import("../../src/tensor-file.ts");
     const planPath = required(flags, "plan");
@@ -46,9 +56,15 @@ export const runCommand: Command = {
       check: isSet(flags, "check"),
       repeat: Math.max(1, whole("--repeat", required(flags, "repeat"))),
       clock: () => performance.now() / 1000,
+      profile: isSet(flags, "profile") || text(flags, "trace") !== undefined,
       ...(backend === undefined ? {} : { backend }),
       ...(externalData === undefined ? {} : { externalData }),
     });
+    const trace = text(flags, "trace");
+    if (trace !== undefined) {
+      const { traceEvents } = await import("../../src/report/trace-events.ts");
+      await writeWhole(trace, `${JSON.stringify(traceEvents(plan, result.profile ?? []))}\n`);
+    }
     const folder = text(flags, "output");
     if (folder !== undefined) {
       for (const [i, output] of result.outputs.entries())
@@ -67,7 +83,10 @@ export const runCommand: Command = {
         shape: tensor.shape,
         sha256,
       }));
-      process.stdout.write(`${JSON.stringify({ backend: used, device, seconds, peakBytes, check, outputs })}\n`);
+      const profile = isSet(flags, "profile") ? { profile: result.profile } : {};
+      process.stdout.write(
+        `${JSON.stringify({ backend: used, device, seconds, peakBytes, check, outputs, ...profile })}\n`,
+      );
     } else {
       process.stdout.write(
         `ran on ${used} (${device}) in ${formatSeconds(seconds)}, ${formatBytes(peakBytes)} for activations and weights\n`,
@@ -76,6 +95,10 @@ export const runCommand: Command = {
         process.stdout.write(
           `  ${JSON.stringify(name)} ${tensor.dtype}[${tensor.shape.join(",")}] sha256 ${sha256.slice(0, 16)}\n`,
         );
+      if (isSet(flags, "profile") && result.profile !== null) {
+        const { formatProfile } = await import("../../src/report/profile.ts");
+        process.stdout.write(`${formatProfile(plan, result.profile).join("\n")}\n`);
+      }
       if (check !== null)
         process.stdout.write(
           check.equal
@@ -83,6 +106,8 @@ export const runCommand: Command = {
             : `check: DIFFERS from an unplanned run, max abs error ${check.maxAbsError}\n`,
         );
     }
+    // A GPU device is given back with nothing pending: leaving with work under way crashes some drivers.
+    await (await executorByName(used)).close?.();
     return check !== null && !check.equal ? 1 : 0;
   },
 };

@@ -30,6 +30,9 @@ import { knowsDomain, operatorNames, operatorRule } from "./operators/index.ts";
 import type { Meaning, OperatorRule } from "./operators/types.ts";
 import { emptyScope, resolveAttributes, type Scope } from "./scope.ts";
 
+/** Constants of at most so many bytes stand in the graph itself. */
+const INLINE_BYTES = 16;
+
 export interface ImportOptions {
   /** Sizes of symbolic dims, by name. */
   readonly dims?: ReadonlyMap<string, number>;
@@ -103,6 +106,9 @@ export function importModel(model: Model, options: ImportOptions = {}): Imported
 
   const constantOf = (name: string, data: TensorData): ValueId => {
     if (data.source.kind === "strings") throw unsupportedType("string tensor", name);
+    // A handful of bytes is part of what the graph says (an epsilon, a factor): passes may look at it.
+    if (data.source.kind === "inline" && data.byteLength <= INLINE_BYTES)
+      return builder.constant(name, data, inlineSource(tensorFromBytes(data.dtype, data.shape, data.source.bytes())));
     const id = builder.constant(name, { dtype: data.dtype, shape: data.shape }, { kind: "model", name });
     const unique = builder.value(id);
     if (unique.kind === "constant" && unique.name !== name)

@@ -26,13 +26,23 @@ function loadCpu(plan: Plan, options: LoadOptions): Executable {
   };
   const tensors = plan.values.map((value) => place(value.id));
   fillWeights(plan, (id) => tensors[id], options.constant);
-  const calls: { readonly kernel: Kernel; readonly call: KernelCall }[] = [];
-  for (const step of plan.steps)
-    if (step.kind === "kernel") calls.push({ kernel: kernelOf(step), call: bindStep(step, (id) => tensors[id]!) });
+  const calls: { readonly step: number; readonly kernel: Kernel; readonly call: KernelCall }[] = [];
+  plan.steps.forEach((step, index) => {
+    if (step.kind === "kernel")
+      calls.push({ step: index, kernel: kernelOf(step), call: bindStep(step, (id) => tensors[id]!) });
+  });
   return {
     peakBytes: bytes.reduce((sum, size) => sum + size, 0),
     allocations: () => buffers.length,
     dispose: () => void buffers.splice(0),
+    async profile(inputs, clock) {
+      putInputs(plan, inputs, (id) => tensors[id]!);
+      return calls.map(({ kernel, call, step }) => {
+        const start = clock();
+        kernel(call);
+        return { step, seconds: clock() - start, clock: "host" as const };
+      });
+    },
     async run(inputs) {
       putInputs(plan, inputs, (id) => tensors[id]!);
       for (const { kernel, call } of calls) kernel(call);

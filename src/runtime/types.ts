@@ -30,12 +30,24 @@ export interface Executor {
   close?(): Promise<void>;
 }
 
+export interface StepTime {
+  /** Index in the plan's steps. */
+  readonly step: number;
+  readonly seconds: number;
+  readonly clock: "device" | "host";
+}
+
 export interface Executable {
   /**
    * Runs the plan once. `inputs` are in plan order; results are copies, in plan order.
    * Throws InputError (bad-input, bad-data) where the data does not fit.
    */
   run(inputs: readonly Tensor[]): Promise<Tensor[]>;
+  /**
+   * Runs once and gives the time of each step: the device's own where it has timestamps, otherwise
+   * what `clock` (seconds) shows around it. Slower than a run.
+   */
+  profile?(inputs: readonly Tensor[], clock: () => number): Promise<readonly StepTime[]>;
   /** What this plan runs on, where the executor's own name says too little. */
   readonly device?: string;
   /** Bytes held for activations and weights, as allocated. */

@@ -76,6 +76,15 @@ function loadWasm(backend: WasmBackend, plan: Plan, options: LoadOptions): Execu
       for (const info of owned.splice(0)) backend.release(info);
       bases.forEach((base) => base !== 0 && backend.free(base));
     },
+    async profile(inputs, clock) {
+      putInputs(plan, inputs, needPlace);
+      return steps.map((step, i) => {
+        if (boundTo !== backend.heap()) bind();
+        const start = clock();
+        bound[i]!();
+        return { step: plan.steps.indexOf(step), seconds: clock() - start, clock: "host" as const };
+      });
+    },
     async run(inputs) {
       putInputs(plan, inputs, needPlace);
       for (let i = 0; i < steps.length; i++) {

@@ -1,8 +1,6 @@
-import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { Requires } from "../optional.ts";
 import { platformGpu } from "./dawn.ts";
 import { openDevice } from "./device.ts";
 import { whyNoDevice, withDevice } from "./device.test-util.ts";
@@ -155,12 +153,28 @@ describe.skipIf(noDevice !== undefined)("a device", () => {
   });
 });
 
+/** A project in which nothing is installed, or where what is installed ends in `failure`. */
+const project = (failure: Error): Requires => {
+  const fail = (): never => {
+    throw failure;
+  };
+  return Object.assign(fail, { resolve: fail });
+};
+
 test("npm webgpu not installed: says what to type", async () => {
-  const nowhere = createRequire(join(tmpdir(), "strata-nowhere", "index.js"));
-  await expect(platformGpu([], [nowhere])).rejects.toMatchObject({
+  const absent = Object.assign(new Error("Cannot find module 'webgpu'"), { code: "MODULE_NOT_FOUND" });
+  await expect(platformGpu([], [project(absent)])).rejects.toMatchObject({
     code: "provider-missing",
     details: [],
     help: expect.stringContaining("npm install webgpu@"),
+  });
+});
+
+test("npm webgpu that does not load: says why", async () => {
+  const old = project(new Error("version `GLIBC_2.34' not found"));
+  await expect(platformGpu([], [old])).rejects.toMatchObject({
+    code: "provider-missing",
+    details: [expect.stringMatching(/GLIBC/)],
   });
 });
 

@@ -3,7 +3,7 @@
  * offers asked for. Nothing that the GPU reports is swallowed: a validation error, a lost device or
  * missing memory is kept and thrown at the next point where the caller waits.
  */
-import { deviceLost, deviceOutOfMemory, gpuValidation, noAdapter, providerMissing, StrataError } from "../../errors.ts";
+import { deviceLost, deviceOutOfMemory, gpuValidation, noAdapter, StrataError } from "../../errors.ts";
 import { countOn, type GpuCounters } from "./count.ts";
 import { platformGpu, type GpuSource } from "./dawn.ts";
 import type { GpuBuffer, GpuBufferDescriptor, GpuError, RawAdapter, RawDevice, RawGpu } from "./gpu.ts";

@@ -8,6 +8,8 @@ export interface Encoder {
   copy(from: GpuBufferBinding, to: GpuBuffer, at: number): void;
   /** From a buffer to a place in the arena. */
   restore(from: GpuBuffer, to: GpuBufferBinding): void;
+  /** The commands outside any pass, for what encodes passes of its own. */
+  commands(): GpuCommandEncoder;
   /** Sends what was encoded; nothing where nothing was. */
   submit(): void;
 }
@@ -31,6 +33,7 @@ export function encoderOn({ raw }: GpuDevice): Encoder {
       pass.setBindGroup(0, bound.group);
       pass.dispatchWorkgroups(...bound.workgroups);
     },
+    commands: outsidePass,
     copy: (from, to, at) => outsidePass().copyBufferToBuffer(from.buffer, from.offset ?? 0, to, at, from.size!),
     restore: (from, to) => outsidePass().copyBufferToBuffer(from, 0, to.buffer, to.offset ?? 0, to.size!),
     submit() {

@@ -5,13 +5,16 @@ import { openDevice, type GpuDevice } from "./device.ts";
 import { loadReplay } from "./replay.ts";
 import { loadStock } from "./stock.ts";
 
+/** Dawn rounds timestamps to 100 microseconds otherwise, which is more than most dispatches take. */
+const PRECISE_TIMESTAMPS = ["disable-dawn-features=timestamp_quantization"];
+
 let opened: Promise<GpuDevice> | undefined;
 
 /** The process's device, opened when first asked for and again after it was lost or closed. */
 async function sharedDevice(): Promise<GpuDevice> {
   const known = await opened?.catch(() => undefined);
   if (known !== undefined && isHealthy(known)) return known;
-  opened = openDevice();
+  opened = openDevice({ dawn: PRECISE_TIMESTAMPS });
   return opened;
 }
 

@@ -9,7 +9,7 @@ import type { Tensor } from "../../kernels/types.ts";
 import type { KernelStep, Plan } from "../../plan/schema.ts";
 import { checkInputs } from "../io.ts";
 import { bindStep, kernelOf } from "../step.ts";
-import type { Executable, LoadOptions } from "../types.ts";
+import type { Executable, LoadOptions, StepTime } from "../types.ts";
 import { dispatchOf, never, tracedCalls, wordBytes } from "./calls.ts";
 import type { GpuDevice } from "./device.ts";
 import { BUFFER_USAGE, MAP_MODE, type GpuBuffer, type GpuBufferBinding } from "./gpu.ts";
@@ -17,6 +17,7 @@ import { allocateMemory, HOST_MEMORY, type DeviceMemory } from "./memory.ts";
 import { bindDispatch, type BoundDispatch } from "./pipelines.ts";
 import { hostPool, type HostPool, type SwapIn, type SwapOut } from "./host-pool.ts";
 import { encoderOn, type Encoder } from "./encoder.ts";
+import { timerOn, type Timer } from "./timer.ts";
 import { uploadUniforms } from "./uniforms.ts";
 
 /** What a run does, in order. */
@@ -188,6 +189,12 @@ function executable(loaded: Loaded): Executable {
       turn = run.catch(() => {});
       return run;
     },
+    profile(inputs, clock) {
+      checkInputs(plan, inputs);
+      const run = turn.then(() => profileOnce(loaded, inputs, clock));
+      turn = run.catch(() => {});
+      return run;
+    },
     dispose() {
       for (const buffer of owned) buffer.destroy();
       memory.dispose();
@@ -195,7 +202,66 @@ function executable(loaded: Loaded): Executable {
   };
 }
 
-async function runOnce(loaded: Loaded, inputs: readonly Tensor[]): Promise<Tensor[]> {
+/** Encodes an operation; what the host must do first is waited for. */
+function perform(loaded: Loaded, encoder: Encoder, operation: Operation): Promise<void> | undefined {
+  switch (operation.kind) {
+    case "dispatch":
+      encoder.dispatch(operation.bound);
+      return undefined;
+    case "host":
+      return runOnHost(loaded, encoder, operation);
+    case "out":
+      loaded.pool.swapOut(encoder, operation);
+      return undefined;
+    case "in":
+      return loaded.pool.swapIn(encoder, operation);
+    default:
+      operation satisfies never;
+      return undefined;
+  }
+}
+
+async function performTimed(
+  loaded: Loaded,
+  encoder: Encoder,
+  operation: Operation,
+  { timer, around }: Profiling,
+): Promise<void> {
+  if (operation.kind === "dispatch" && timer !== undefined) {
+    timer.dispatch(encoder.commands(), operation.bound, operation.step);
+    return;
+  }
+  await around(operation.step, async () => {
+    await perform(loaded, encoder, operation);
+    encoder.submit();
+    await loaded.gpu.settled(loaded.gpu.raw.queue.onSubmittedWorkDone());
+  });
+}
+
+/** Runs once with every dispatch in a timed pass. */
+async function profileOnce(loaded: Loaded, inputs: readonly Tensor[], clock: () => number): Promise<StepTime[]> {
+  const count = loaded.operations.filter(({ kind }) => kind === "dispatch").length;
+  const timer = timerOn(loaded.gpu, count);
+  const times: StepTime[] = [];
+  await runOnce(loaded, inputs, {
+    timer,
+    around: async (step, work) => {
+      const start = clock();
+      await work();
+      times.push({ step, seconds: clock() - start, clock: "host" });
+    },
+  });
+  for (const [step, seconds] of (await timer?.read()) ?? []) times.push({ step, seconds, clock: "device" });
+  return times.sort((a, b) => a.step - b.step);
+}
+
+interface Profiling {
+  readonly timer: Timer | undefined;
+  /** Times what the host does for a step: all of it, where the device has no timestamps. */
+  around(step: number, work: () => Promise<void>): Promise<void>;
+}
+
+async function runOnce(loaded: Loaded, inputs: readonly Tensor[], profiling?: Profiling): Promise<Tensor[]> {
   const { gpu, plan, memory, pool } = loaded;
   gpu.assertHealthy();
   plan.inputs.forEach((id, i) => {
@@ -205,22 +271,11 @@ async function runOnce(loaded: Loaded, inputs: readonly Tensor[]): Promise<Tenso
   });
   const encoder = encoderOn(gpu);
   for (const operation of loaded.operations) {
-    switch (operation.kind) {
-      case "dispatch":
-        encoder.dispatch(operation.bound);
-        break;
-      case "host":
-        await runOnHost(loaded, encoder, operation);
-        break;
-      case "out":
-        pool.swapOut(encoder, operation);
-        break;
-      case "in":
-        await pool.swapIn(encoder, operation);
-        break;
-      default:
-        operation satisfies never;
-    }
+    if (profiling === undefined) {
+      // Not awaited where there is nothing to wait for: a turn of the event loop costs more than a dispatch.
+      const waiting = perform(loaded, encoder, operation);
+      if (waiting !== undefined) await waiting;
+    } else await performTimed(loaded, encoder, operation, profiling);
   }
   const { outputs } = loaded;
   let at = 0;

@@ -16,8 +16,8 @@ export interface ElementwiseOperand {
   readonly dtype: DType;
   /** Elements of the whole tensor. */
   readonly size: number;
-  /** How the result's index walks the operand. */
-  readonly walk: Walk;
+  /** How the result's index walks the operand; null where the body itself calls `load_inN(i: i32)`, N the position here. */
+  readonly walk: Walk | null;
 }
 
 export interface Elementwise {
@@ -26,7 +26,7 @@ export interface Elementwise {
   readonly dtype: DType;
   readonly shape: readonly number[];
   readonly operands: readonly ElementwiseOperand[];
-  /** WGSL of a function's body with the elements as parameters a, b, c, ... and the result's flat index as e (u32). */
+  /** WGSL of a function's body with the elements of walked operands as parameters a, b, c, ... by position, and the result's flat index as e (u32). */
   readonly body: string;
   /** WGSL of functions that the body calls, other than those of math.ts. */
   readonly functions?: string;
@@ -79,6 +79,11 @@ export function elementwise(spec: Elementwise): WgslDispatch {
   const reads: DispatchRead[] = [];
   const lanesOf = operands.map(({ from, dtype: type, walk, size: elements }, n): readonly string[] => {
     const name = `in${n}`;
+    if (walk === null) {
+      reads.push({ name, from, components: is64Bit(type) ? 2 : 1 });
+      helpers.push(loaderOf(name, type));
+      return [];
+    }
     const words = vectorOf(type);
     const flat = isFlat(walk);
     const together = size % lanes === 0 ? isGrouped(walk, lanes) : flat;
@@ -90,11 +95,7 @@ export function elementwise(spec: Elementwise): WgslDispatch {
     }
     const components = is64Bit(type) ? 2 : 1;
     reads.push({ name, from, components });
-    helpers.push(
-      is64Bit(type)
-        ? `fn load_${name}(i: i32) -> vec2<u32> { return bitcast<vec2<u32>>(${name}[i]); }`
-        : loadFunction(name, type),
-    );
+    helpers.push(loaderOf(name, type));
     const step = isScalar(walk) ? 0 : laneStep(walk, lanes);
     if (step !== undefined && size % lanes === 0) {
       setup.push(`let at${n} = ${offsetOf(walk, "first")};`);
@@ -107,10 +108,12 @@ export function elementwise(spec: Elementwise): WgslDispatch {
     helpers.push(`fn at_${name}(e: u32) -> i32 { return ${offsetOf(walk, "e")}; }`);
     return Array.from({ length: lanes }, (_, k) => `load_${name}(at_${name}(first + ${k}u))`);
   });
-  const parameters = operands.map(({ dtype: type }, n) => `, ${PARAMETERS[n]}: ${scalarOf(type)}`).join("");
+  const parameters = operands
+    .map(({ dtype: type, walk }, n) => (walk === null ? "" : `, ${PARAMETERS[n]}: ${scalarOf(type)}`))
+    .join("");
   const results = Array.from(
     { length: lanes },
-    (_, k) => `apply(first + ${k}u${lanesOf.map((own) => `, ${own[k]}`).join("")})`,
+    (_, k) => `apply(first + ${k}u${lanesOf.map((own) => (own.length === 0 ? "" : `, ${own[k]}`)).join("")})`,
   );
   const groups = Math.ceil(size / lanes);
   const { components, value } = stored(dtype, results);
@@ -132,6 +135,12 @@ fn kernel(index: i32) {
 }`),
   };
 }
+
+/** WGSL of `load_NAME(i: i32)`, for 64 bits too. */
+export const loaderOf = (name: string, dtype: DType): string =>
+  is64Bit(dtype)
+    ? `fn load_${name}(i: i32) -> vec2<u32> { return bitcast<vec2<u32>>(${name}[i]); }`
+    : loadFunction(name, dtype);
 
 /** Components of the result's binding, and WGSL of the value to store, from one scalar a lane. */
 function stored(dtype: DType, results: readonly string[]): { components: 1 | 2 | 4; value: string } {

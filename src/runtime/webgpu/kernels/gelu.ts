@@ -33,7 +33,7 @@ function geluByTanh(unit: UnitSize): string {
   const type = unitType(unit);
   return `fn gelu(x: ${type}) -> ${type} {
   let u = ${literal(Math.sqrt(2 / Math.PI))} * (x + 0.044715f * x * x * x);
-  return x / (1f + exp(min(-2f * u, ${type}(80f))));
+  return x / (1f + exp(min(-2f * u, ${type}(88f))));
 }`;
 }
 
@@ -105,7 +105,7 @@ const swish: WgslKernel = ({ inputs: [x], attrs }) => {
             reads: [unitRead("x", { input: 0 }, x, unit, { overwrite: true })],
             code: `fn compute(u: i32) -> ${type} {
   let x = unit_x(u);
-  return x / (1f + exp(min(${literal(-alpha)} * x, ${type}(80f))));
+  return x / (1f + exp(min(${literal(-alpha)} * x, ${type}(88f))));
 }`,
           };
         },

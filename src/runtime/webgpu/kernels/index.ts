@@ -2,9 +2,13 @@
 import { activationKernels } from "./activations.ts";
 import { binaryKernels } from "./binary.ts";
 import { castKernels } from "./cast.ts";
+import { attentionKernels } from "./attention.ts";
 import { copyBytesKernels } from "./copy-bytes.ts";
 import { exampleKernels } from "./example.ts";
 import { geluKernels } from "./gelu.ts";
+import { generateKernels } from "./generate.ts";
+import { indexingKernels } from "./indexing.ts";
+import { movementKernels } from "./movement.ts";
 import { normKernels } from "./norm.ts";
 import { softmaxKernels } from "./softmax.ts";
 import { unaryKernels } from "./unary.ts";
@@ -13,14 +17,14 @@ import type { WgslKernel, WgslTable } from "./types.ts";
 const TABLES: readonly WgslTable[] = [
   exampleKernels,
   copyBytesKernels,
+  attentionKernels,
   geluKernels,
   normKernels,
   softmaxKernels,
   unaryKernels,
   binaryKernels,
   activationKernels,
-  castKernels,
-];
+  castKernels, movementKernels, generateKernels, indexingKernels];
 
 const KERNELS = new Map<string, WgslKernel>(TABLES.flatMap((table) => Object.entries(table)));
 
