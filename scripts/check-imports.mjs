@@ -16,11 +16,14 @@ const ALLOWED = {
   "src/onnx": ["src/ir", "src/kernels"],
   passes: ["src/ir", "src/pipeline", "src/solve", "src/target", "src/plan/schema.ts"],
   models: ["src/ir", "src/onnx"],
-  "src/runtime": ["src/ir", "src/kernels", "src/plan"],
+  "src/runtime": ["src/ir", "src/kernels", "src/plan", "src/hash.ts"],
   "src/report": ["src/ir", "src/plan"],
 };
 const ANY = [
   "src/index.ts",
+  "src/browser.ts",
+  "src/hash.ts",
+  "src/hash.browser.ts",
   "src/compile.ts",
   "src/execute.ts",
   "src/npy.ts",

@@ -82,10 +82,17 @@ export function useSoftwareVulkan() {
   return found;
 }
 
-/** vitest's global setup: workers, processes or threads, find what is set up before they start. */
+/**
+ * vitest's global setup: workers, processes or threads, find what is set up before they start. With
+ * STRATA_REQUIRE_WEBGPU=1 (CI) the run fails where WebGPU tests would be skipped.
+ */
 export default function setup() {
   const found = useSoftwareVulkan();
-  if (found.env === undefined) console.warn(`no software Vulkan, WebGPU tests will be skipped: ${found.reason}`);
+  const required = environment.STRATA_REQUIRE_WEBGPU === "1";
+  if (found.env === undefined) {
+    if (required) throw new Error(`WebGPU is required, and there is no Vulkan: ${found.reason}`);
+    console.warn(`no Vulkan, WebGPU tests will be skipped: ${found.reason}`);
+  } else if (required && !findsAdapter({})) throw new Error(`WebGPU is required, and ${found.driver} gives no adapter`);
 }
 
 if (argv[1] !== undefined && fileURLToPath(import.meta.url) === argv[1]) {

@@ -48,6 +48,8 @@ export interface ExecuteResult {
   readonly peakBytes: number;
   readonly check: { readonly equal: boolean; readonly maxAbsError: number; readonly maxRelError: number } | null;
   readonly outputs: readonly { readonly name: string; readonly tensor: Tensor; readonly sha256: string }[];
+  /** What the user should know about where it ran: a GPU that is software, say. */
+  readonly warnings: readonly string[];
   /** Names of inputs that were made up. */
   readonly madeUp: readonly string[];
   /** Time of each step where it was asked for and the backend can tell. */
@@ -106,6 +108,7 @@ export async function executePlan(plan: Plan, options: ExecuteOptions = {}): Pro
       check,
       profile,
       outputs,
+      warnings: executable.warnings ?? [],
       madeUp,
       steadyAllocations,
     };

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { isSet, required, text, texts, type Command } from "../command.ts";
 import { readBytes, writeWhole } from "../files.ts";
 import { pairs, whole } from "../pairs.ts";
+import { paint } from "../style.ts";
 
 export const runCommand: Command = {
   command: "run <plan>",
@@ -73,6 +74,7 @@ export const runCommand: Command = {
           await encodeTensorFile(output.name, output.tensor),
         );
     }
+    for (const warning of result.warnings) process.stderr.write(`${paint.warning("warning")}: ${warning}\n`);
     for (const name of result.madeUp)
       process.stderr.write(`input ${JSON.stringify(name)}: made up from seed ${required(flags, "seed")}\n`);
     const { backend: used, device, seconds, peakBytes, check } = result;

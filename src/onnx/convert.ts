@@ -2,7 +2,7 @@
 import { duplicateName, invalidNode } from "../errors.ts";
 import { attributeMap, type AttributeReading } from "./attributes.ts";
 import type { RawAttribute, RawFunction, RawGraph, RawNode, RawOpset } from "./decoders/types.ts";
-import type { ExternalFolder } from "./external.ts";
+import type { ExternalFolder } from "./external-range.ts";
 import type { ReadLimits } from "./limits.ts";
 import type { AttributeValue, ModelFunction, ModelGraph, ModelNode, TensorData, ValueInfo } from "./model.ts";
 import { opsetVersions } from "./opsets.ts";

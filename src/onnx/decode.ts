@@ -50,8 +50,9 @@ function guarded<T>(
 ): T {
   try {
     scanWire(bytes, kind, limits, where);
-    // A Buffer is the same memory with a much faster reader of strings.
-    return decode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    // A Buffer, where there is one, is the same memory with a much faster reader of strings.
+    const hasBuffer = typeof Buffer !== "undefined";
+    return decode(hasBuffer ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) : bytes);
   } catch (error) {
     const hint = formatHint(bytes);
     if (error instanceof StrataError && (error.code !== "malformed-model" || hint === undefined)) throw error;

@@ -3,6 +3,7 @@
  * chain of small nodes behind it is evaluated with the kernels. Nothing over MAX_KNOWN elements is
  * ever read or made, so no weights are folded and no model can make the compiler allocate.
  */
+import { fromBase64, toBase64 } from "../ir/base64.ts";
 import { shapeDependsOnData } from "../errors.ts";
 import { elementCount } from "../ir/bytes.ts";
 import type { ConstantSource, GraphNode, GraphValue, TensorType, ValueId } from "../ir/types.ts";
@@ -29,7 +30,7 @@ export interface KnownValues {
 
 export const inlineSource = (tensor: Tensor): ConstantSource => ({
   kind: "inline",
-  base64: Buffer.from(bytesOf(tensor)).toString("base64"),
+  base64: toBase64(bytesOf(tensor)),
 });
 
 const isSmall = (type: TensorType): boolean => elementCount(type.shape) <= MAX_KNOWN && type.dtype !== "string";
@@ -45,7 +46,7 @@ export function knownValues(
 
   const constant = (value: GraphValue & { kind: "constant" }): Tensor | undefined => {
     if (value.source.kind === "inline")
-      return tensorFromBytes(value.dtype, value.shape, Buffer.from(value.source.base64, "base64"));
+      return tensorFromBytes(value.dtype, value.shape, fromBase64(value.source.base64));
     const data = constants.get(value.source.name);
     return data?.source.kind === "inline" ? tensorFromBytes(value.dtype, value.shape, data.source.bytes()) : undefined;
   };
@@ -106,8 +107,6 @@ export function knownValues(
     },
     bind: (id, tensor) => void bound.set(id, tensor),
     consulted: () =>
-      [...consulted]
-        .sort((a, b) => a - b)
-        .map((value) => ({ value, base64: Buffer.from(bytesOf(bound.get(value)!)).toString("base64") })),
+      [...consulted].sort((a, b) => a - b).map((value) => ({ value, base64: toBase64(bytesOf(bound.get(value)!)) })),
   };
 }

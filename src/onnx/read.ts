@@ -2,7 +2,6 @@
  * Reading ONNX: bytes -> Model. The model is decoded, converted, and checked as a file (names, order,
  * functions, tensors, limits); what its operators mean is for src/onnx/import.ts to find.
  */
-import { dirname } from "node:path";
 import { invalidOpset, quote } from "../errors.ts";
 import { convertFunction, convertGraph, type Reading } from "./convert.ts";
 import { decodeModel, decodeTensor, type DecoderName } from "./decode.ts";
@@ -14,7 +13,7 @@ import { DEFAULT_LIMITS, overLimit, type ReadLimits } from "./limits.ts";
 import type { Model, ModelFunction, TensorData } from "./model.ts";
 import { orderFunctionNodes, orderGraph } from "./names.ts";
 import { opsetVersions } from "./opsets.ts";
-import { readBytes, sha256 } from "./source.ts";
+import { folderOf, readBytes, sha256 } from "./source.ts";
 import { tensorData } from "./tensor-data.ts";
 
 export interface ReadOptions {
@@ -50,7 +49,7 @@ async function inputOf(input: string | Uint8Array, what: string, options: ReadOp
 export async function readModel(input: string | Uint8Array, options: ReadOptions = {}): Promise<Model> {
   const { bytes, file, where, limits } = await inputOf(input, "the model's bytes", options);
   const raw = await decodeModel(bytes, options.decoder ?? "protobufjs", limits, where);
-  const folder = externalFolder(options.externalData ?? (file === undefined ? undefined : dirname(file)), limits);
+  const folder = externalFolder(options.externalData ?? (file === undefined ? undefined : folderOf(file)), limits);
   const reading: Reading = { limits, folder, sparse: new Set() };
 
   const irVersion = exactInt(raw.irVersion ?? 0) ?? 0;
@@ -87,6 +86,6 @@ export async function readTensor(input: string | Uint8Array, options: ReadOption
   return tensorData(
     raw,
     limits,
-    externalFolder(options.externalData ?? (file === undefined ? undefined : dirname(file)), limits),
+    externalFolder(options.externalData ?? (file === undefined ? undefined : folderOf(file)), limits),
   );
 }

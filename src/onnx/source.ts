@@ -1,6 +1,7 @@
 /** The bytes of a file that the user named, within a size limit. */
 import { createHash } from "node:crypto";
 import { open, stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import { fileNotFound, fileUnreadable } from "../errors.ts";
 import { overLimit, type ReadLimits } from "./limits.ts";
 
@@ -39,6 +40,9 @@ async function readWhole(file: string, size: number): Promise<Uint8Array> {
     await handle.close();
   }
 }
+
+/** Folder that a model file lies in. */
+export const folderOf = (file: string): string => dirname(file);
 
 /** Hex digest. */
 export function sha256(bytes: Uint8Array): string {

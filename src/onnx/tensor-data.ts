@@ -7,7 +7,7 @@ import { invalidTensor, quote, unsupportedType } from "../errors.ts";
 import { byteSize, elementCount } from "../ir/bytes.ts";
 import { DTYPES, dtypeFromOnnx, type DType } from "../ir/dtype.ts";
 import { present, type RawTensor } from "./decoders/types.ts";
-import { externalRange, type ExternalFolder } from "./external.ts";
+import { externalRange, type ExternalFolder } from "./external-range.ts";
 import { exactInt, int64Bytes, type Int64 } from "./int64.ts";
 import { overLimit, type ReadLimits } from "./limits.ts";
 import type { TensorData } from "./model.ts";

@@ -48,6 +48,8 @@ export interface Executable {
    * what `clock` (seconds) shows around it. Slower than a run.
    */
   profile?(inputs: readonly Tensor[], clock: () => number): Promise<readonly StepTime[]>;
+  /** What the user should know about where it runs. */
+  readonly warnings?: readonly string[];
   /** What this plan runs on, where the executor's own name says too little. */
   readonly device?: string;
   /** Bytes held for activations and weights, as allocated. */

@@ -99,6 +99,15 @@ describe("the tensorflow executor, on a stand-in for the native binding", () => 
     onWasm.dispose();
   });
 
+  test("refuses the dispatches of a GPU plan", async () => {
+    const { plan, constant } = await prepare("moe", { hidden: 16, inner: 24, experts: 4, sequence: 4 });
+    const steps = plan.steps.map((step) =>
+      step.kind === "kernel" ? { ...step, dispatch: { call: 0, index: 0 } } : step,
+    );
+    const executor = await tensorflowExecutor(loaded);
+    await expect(executor.load({ ...plan, steps }, { constant })).rejects.toMatchObject({ code: "wrong-backend" });
+  });
+
   test("does not keep the caller's inputs, and gives outputs of its own", async () => {
     const { plan, constant } = await prepare("moe", { hidden: 16, inner: 24, experts: 4, sequence: 4 });
     const executable = await (await tensorflowExecutor(loaded)).load(plan, { constant });

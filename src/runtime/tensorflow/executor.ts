@@ -4,7 +4,7 @@
  * so a plan's offsets can't be honoured: only its order, and that each value is freed when the plan says
  * that it is dead.
  */
-import { broken } from "../../errors.ts";
+import { broken, wrongBackend } from "../../errors.ts";
 import type { KernelStep, Plan } from "../../plan/schema.ts";
 import { copyOut, putInputs } from "../io.ts";
 import { bindStep, kernelOf, withAbsent } from "../step.ts";
@@ -39,17 +39,12 @@ function activate(tf: TfModule): void {
     throw broken("TensorFlow.js has no backend 'tensorflow'");
 }
 
-/** The kernel calls of a plan in order: where steps are GPU dispatches, the calls that they come from. */
+/** The kernel calls of a plan in order. Copies between memories are left out: all is in one here. */
 function callsOf(plan: Plan): readonly KernelStep[] {
-  if (plan.calls.length === 0) return plan.steps.flatMap((step) => (step.kind === "kernel" ? [step] : []));
-  return plan.calls.map((call) => ({
-    ...call,
-    kind: "kernel",
-    opaque: false,
-    flops: 0,
-    seconds: 0,
-    dispatch: null,
-  }));
+  const steps = plan.steps.flatMap((step) => (step.kind === "kernel" ? [step] : []));
+  if (steps.some(({ dispatch }) => dispatch !== null))
+    throw wrongBackend(BACKEND, plan.target.name, plan.target.executor);
+  return steps;
 }
 
 function loadOn(tf: TfModule, plan: Plan, options: LoadOptions): Executable {

@@ -178,6 +178,7 @@ function executable(loaded: Loaded): Executable {
   let turn: Promise<unknown> = Promise.resolve();
   return {
     device: `${gpu.adapter.description || gpu.adapter.device || gpu.adapter.vendor} (WebGPU)`,
+    warnings: gpu.warnings,
     peakBytes: memory.bytes,
     allocations() {
       const { buffers, bindGroups, computePipelines } = gpu.counters();

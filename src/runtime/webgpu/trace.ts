@@ -84,12 +84,15 @@ export function backendCall(tf: Registry, kernel: string, call: CallShape): Back
 }
 
 /** Programs of TensorFlow.js in which an invocation reads only the elements that it writes, where shapes agree. */
-const ELEMENTWISE = new Set(["UnaryOpProgram", "BinaryOpProgram"]);
+const ELEMENTWISE = new Set(["unary", "binary"]);
+
+/** A program of TensorFlow.js by the first word of its key: class names don't survive a minifier. */
+const programName = ({ shaderKey }: WebGpuProgram): string => shaderKey.split("_")[0]!;
 
 function overwriteOf(program: WebGpuProgram, inputs: readonly TensorInfo[], output: TensorInfo): number[] {
   const own = (program as { readonly strata?: WgslDispatch }).strata;
   if (own !== undefined) return own.reads.flatMap((read, i) => (read.overwrite === true ? [i] : []));
-  if (!ELEMENTWISE.has(program.constructor.name)) return [];
+  if (!ELEMENTWISE.has(programName(program))) return [];
   return inputs.flatMap((input, i) => (input.shape.join() === output.shape.join() ? [i] : []));
 }
 
@@ -207,7 +210,7 @@ function traceCall(
     const [result, ...others] = bindings;
     const readTypes = others.map((binding) => binding.type);
     return {
-      label: own?.label ?? program.constructor.name.replace(/Program$/, ""),
+      label: own?.label ?? programName(program),
       writes: refOf(output),
       reads: read.map(refOf),
       writeType: result!.type,

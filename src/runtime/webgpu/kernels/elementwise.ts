@@ -30,6 +30,8 @@ export interface Elementwise {
   readonly body: string;
   /** WGSL of functions that the body calls, other than those of math.ts. */
   readonly functions?: string;
+  /** The body is long or loops: it is instantiated once, for the elements of a word one after the other. */
+  readonly heavy?: boolean;
 }
 
 /** 64-bit elements are two words. */
@@ -69,7 +71,8 @@ export function elementwise(spec: Elementwise): WgslDispatch {
   const bits = DTYPES[dtype].bits;
   // A group's bytes must be a vector of 1, 2 or 4 words, and the result's size a multiple of it.
   const most = bits === 64 ? 2 : 4;
-  const lanes = size % most === 0 ? most : Math.max(1, 32 / bits);
+  const heavy = spec.heavy === true;
+  const lanes = size % most === 0 && !heavy ? most : Math.max(1, 32 / bits);
   const vectorOf = (type: DType): 1 | 2 | 4 | undefined => {
     const words = (lanes * DTYPES[type].bits) / 32;
     return words === 1 || words === 2 || words === 4 ? words : undefined;
@@ -87,6 +90,16 @@ export function elementwise(spec: Elementwise): WgslDispatch {
     const words = vectorOf(type);
     const flat = isFlat(walk);
     const together = size % lanes === 0 ? isGrouped(walk, lanes) : flat;
+    if (heavy) {
+      reads.push({
+        name,
+        from,
+        components: is64Bit(type) ? 2 : 1,
+        ...(flat && DTYPES[type].bits === bits ? { overwrite: true } : {}),
+      });
+      helpers.push(loaderOf(name, type), `fn at_${name}(e: u32) -> i32 { return ${offsetOf(walk, "e")}; }`);
+      return [`load_${name}(at_${name}(e))`];
+    }
     if (words !== undefined && together && (words === 1 || elements % lanes === 0)) {
       reads.push({ name, from, components: words, ...(flat && DTYPES[type].bits === bits ? { overwrite: true } : {}) });
       const at = flat ? "index" : offsetOf(grouped(walk, lanes), "u32(index)");
@@ -111,12 +124,16 @@ export function elementwise(spec: Elementwise): WgslDispatch {
   const parameters = operands
     .map(({ dtype: type, walk }, n) => (walk === null ? "" : `, ${PARAMETERS[n]}: ${scalarOf(type)}`))
     .join("");
-  const results = Array.from(
+  if (heavy) {
+    const call = `apply(e${lanesOf.map((own) => (own.length === 0 ? "" : `, ${own[0]}`)).join("")})`;
+    setup.push(...heavySteps(dtype, lanes, size, call));
+  }
+  const results = heavy ? HEAVY_RESULTS.slice(0, 1) : Array.from(
     { length: lanes },
     (_, k) => `apply(first + ${k}u${lanesOf.map((own) => (own.length === 0 ? "" : `, ${own[k]}`)).join("")})`,
   );
   const groups = Math.ceil(size / lanes);
-  const { components, value } = stored(dtype, results);
+  const { components, value } = heavy && lanes > 1 ? ({ components: 1, value: "bitcast<i32>(word)" } as const) : stored(dtype, results);
   const rounding = dtype === "float16" || dtype === "bfloat16" ? roundingFunctions : "";
   return {
     label,
@@ -135,6 +152,21 @@ fn kernel(index: i32) {
 }`),
   };
 }
+
+const HEAVY_RESULTS = ["value"];
+
+/** Statements that leave the one element in `value`, or those of a word in `word`. */
+const heavySteps = (dtype: DType, lanes: number, size: number, call: string): string[] =>
+  lanes === 1
+    ? ["let e = first;", `let value = ${call};`]
+    : [
+        "var word = 0u;",
+        `for (var k = 0u; k < ${lanes}u; k = k + 1u) {`,
+        `  let e = min(first + k, ${size - 1}u);`,
+        `  let value = ${call};`,
+        `  word = word | (${packingOf(dtype).pack("value")} << (k * ${DTYPES[dtype].bits}u));`,
+        "}",
+      ];
 
 /** WGSL of `load_NAME(i: i32)`, for 64 bits too. */
 export const loaderOf = (name: string, dtype: DType): string =>

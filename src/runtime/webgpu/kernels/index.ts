@@ -10,8 +10,12 @@ import { generateKernels } from "./generate.ts";
 import { indexingKernels } from "./indexing.ts";
 import { movementKernels } from "./movement.ts";
 import { normKernels } from "./norm.ts";
+import { poolKernels } from "./pool.ts";
 import { softmaxKernels } from "./softmax.ts";
 import { unaryKernels } from "./unary.ts";
+import { reduceKernels } from "./reduce.ts";
+import { scanKernels } from "./scan.ts";
+import { topKKernels } from "./top-k.ts";
 import type { WgslKernel, WgslTable } from "./types.ts";
 
 const TABLES: readonly WgslTable[] = [
@@ -20,11 +24,12 @@ const TABLES: readonly WgslTable[] = [
   attentionKernels,
   geluKernels,
   normKernels,
+  poolKernels,
   softmaxKernels,
   unaryKernels,
   binaryKernels,
   activationKernels,
-  castKernels, movementKernels, generateKernels, indexingKernels];
+  castKernels, movementKernels, generateKernels, indexingKernels, reduceKernels, scanKernels, topKKernels];
 
 const KERNELS = new Map<string, WgslKernel>(TABLES.flatMap((table) => Object.entries(table)));
 

@@ -159,6 +159,7 @@ const scatterElements: WgslKernel = ({ inputs: [x, indices, updates], outputs: [
   return single(
     elementwise({
       label: "ScatterElements",
+      heavy: true,
       writes: { output: 0 },
       dtype,
       shape: x.shape,
@@ -238,6 +239,7 @@ const scatterND: WgslKernel = ({ inputs: [x, indices, updates], outputs: [y], at
   }
   const combined = elementwise({
     label: `ScatterND/${reduction}`,
+    heavy: true,
     writes: { output: 0 },
     dtype,
     shape: x.shape,
