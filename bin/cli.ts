@@ -2,10 +2,12 @@
 import yargs from "yargs";
 import { UsageError } from "./failure.ts";
 import type { Command, Flags } from "./command.ts";
+import { calibrateCommand } from "./commands/calibrate.ts";
 import { compileCommand } from "./commands/compile.ts";
 import { conformanceCommand } from "./commands/conformance.ts";
 import { estimateCommand } from "./commands/estimate.ts";
 import { inspectCommand } from "./commands/inspect.ts";
+import { mapCommand } from "./commands/map.ts";
 import { modelCommand } from "./commands/model.ts";
 import { optCommand } from "./commands/opt.ts";
 import { passesCommand } from "./commands/passes.ts";
@@ -21,10 +23,12 @@ const COMMANDS: readonly Command[] = [
   runVerb,
   estimateCommand,
   conformanceCommand,
+  mapCommand,
   modelCommand,
   optCommand,
   passesCommand,
   targetsCommand,
+  calibrateCommand,
   schemaCommand,
 ];
 

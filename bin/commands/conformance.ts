@@ -12,7 +12,12 @@ export const conformanceCommand: Command = {
   options: (yargs) =>
     yargs
       .positional("dir", { type: "string", demandOption: true, describe: "one case, or a folder of cases" })
-      .option("backend", { type: "string", choices: ["webgpu", "wasm", "cpu", "tensorflow"], default: "wasm", describe: "executor" })
+      .option("backend", {
+        type: "string",
+        choices: ["webgpu", "wasm", "cpu", "tensorflow"],
+        default: "wasm",
+        describe: "executor",
+      })
       .option("rtol", { type: "number", describe: "relative tolerance (default 1e-3)" })
       .option("atol", { type: "number", describe: "absolute tolerance (default 1e-5; 1e-4 for Fourier transforms)" }),
   async run(flags) {

@@ -125,7 +125,8 @@ export async function hostPool(gpu: GpuDevice, plan: Plan, memory: DeviceMemory)
     async settle() {
       for (const { slot, bytes } of endings.values())
         await release(slot, (mapped) => bytes.set(mapped.subarray(0, bytes.length)));
-      for (const slot of [...maps.keys()]) await release(slot);
+      // A Map may lose entries while it is walked.
+      for (const slot of maps.keys()) await release(slot);
     },
   };
 }

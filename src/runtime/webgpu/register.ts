@@ -9,27 +9,11 @@ import { wgslKernelByName, wgslKernelNames } from "./kernels/index.ts";
 import type { CallShape, OperandShape, Ref, WgslCall, WgslDispatch } from "./kernels/types.ts";
 import type { KernelFunc, TensorInfo, WebGpuProgram, WebGPUBackendType } from "./tfjs-types.ts";
 
-/** Attributes that every kernel of ours takes: the call's shapes and dtypes, which TensorFlow.js's own can't express. */
-export interface StrataAttrs {
-  readonly call: CallShape;
-}
-
 /** Words of a tensor on the device. */
 export const wordsOf = ({ dtype, shape }: OperandShape): number => Math.ceil(byteSize(dtype, shape) / 4);
 
 /** The type by which TensorFlow.js knows a tensor of words. */
 export const deviceType = (dtype: string): "float32" | "int32" => (dtype === "float32" ? "float32" : "int32");
-
-export const operandOf = (call: CallShape, made: WgslCall, ref: Ref): OperandShape => {
-  const found =
-    "input" in ref
-      ? call.inputs[ref.input]
-      : "output" in ref
-        ? call.outputs[ref.output]
-        : made.temporaries[ref.temporary];
-  if (!found) throw new RangeError(`a kernel refers to an operand that is not there: ${JSON.stringify(ref)}`);
-  return found;
-};
 
 function programOf(dispatch: WgslDispatch, words: number): WebGpuProgram & { readonly strata: WgslDispatch } {
   const { reads, writeComponents = 1, workgroups, workgroupSize } = dispatch;

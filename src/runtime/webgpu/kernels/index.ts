@@ -3,6 +3,7 @@ import { activationKernels } from "./activations.ts";
 import { binaryKernels } from "./binary.ts";
 import { castKernels } from "./cast.ts";
 import { attentionKernels } from "./attention.ts";
+import { convKernels } from "./conv.ts";
 import { copyBytesKernels } from "./copy-bytes.ts";
 import { exampleKernels } from "./example.ts";
 import { geluKernels } from "./gelu.ts";
@@ -22,6 +23,7 @@ const TABLES: readonly WgslTable[] = [
   exampleKernels,
   copyBytesKernels,
   attentionKernels,
+  convKernels,
   geluKernels,
   normKernels,
   poolKernels,

@@ -1,0 +1,78 @@
+import { isSet, required, text, type Command } from "../command.ts";
+import { readBytes } from "../files.ts";
+import { interruptSignal } from "../interrupt.ts";
+import { progressLine } from "../progress.ts";
+
+export const mapCommand: Command = {
+  command: "map <game>",
+  describe: "play the memory mapping game: which accesses a small fast memory serves, with a certified gap",
+  examples: [
+    ["$0 map game.json", "latency, what mapping nothing costs, and a bound that no plan can pass"],
+    ["$0 map game.json --budget 50000 --json", "search for longer; one JSON document"],
+  ],
+  options: (yargs) =>
+    yargs
+      .positional("game", { type: "string", demandOption: true, describe: "game file, or - for standard input" })
+      .option("budget", { type: "string", describe: "evaluations; by the size of the game where left out" })
+      .option("seed", { type: "string", default: "0", describe: "seed of the search" }),
+  async run(flags) {
+    const { mapMemory, readGame } = await import("../../src/solve/mapping/index.ts");
+    const { formatSeconds } = await import("../../src/report/bytes.ts");
+    const file = required(flags, "game");
+    const budget = text(flags, "budget");
+    const problem = readGame(parseJson(await readBytes(file), file, await errors()));
+    const options = {
+      ...(budget === undefined ? {} : { budget: count("--budget", budget, 1, await errors()) }),
+      seed: count("--seed", text(flags, "seed") ?? "0", 0, await errors()),
+    };
+    const started = performance.now();
+    const { signal, dispose } = interruptSignal();
+    const line = progressLine();
+    try {
+      const result = mapMemory(problem, {
+        ...options,
+        shouldStop: () => signal.aborted,
+        onProgress: ({ method, seconds, bound, evaluations, budget: whole }) =>
+          line.update(
+            `${method}: ${formatSeconds(seconds)}, bound ${formatSeconds(bound)}, ${evaluations} of ${whole} evaluations`,
+          ),
+      });
+      line.done();
+      const { seconds, allSlowSeconds, bound, gap, method, evaluations } = result;
+      const wallSeconds = (performance.now() - started) / 1000;
+      if (isSet(flags, "json")) {
+        const { allFastSeconds, stallSeconds, copiedBytes, proof, methods } = result;
+        process.stdout.write(
+          `${JSON.stringify({ seconds, allSlowSeconds, bound, gap, method, evaluations, wallSeconds, allFastSeconds, stallSeconds, copiedBytes, proof, methods })}\n`,
+        );
+      } else {
+        const ratio = seconds > 0 ? allSlowSeconds / seconds : 1;
+        process.stdout.write(
+          `${formatSeconds(seconds)} (all slow ${formatSeconds(allSlowSeconds)}, ${ratio.toFixed(3)}x; bound ${formatSeconds(bound)}, gap ${(100 * gap).toFixed(3)}%) by ${method}, ${evaluations} evaluations, ${wallSeconds.toFixed(2)} s; simulated\n`,
+        );
+      }
+      return signal.aborted ? 130 : 0;
+    } finally {
+      line.done();
+      dispose();
+    }
+  },
+};
+
+type Errors = typeof import("../../src/errors.ts");
+const errors = (): Promise<Errors> => import("../../src/errors.ts");
+
+function parseJson(bytes: Uint8Array, file: string, { invalidGame }: Errors): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (error) {
+    throw invalidGame(file, `it is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function count(flag: string, value: string, least: number, { invalidFlag }: Errors): number {
+  const number = Number(value);
+  if (value.trim() === "" || !Number.isSafeInteger(number) || number < least)
+    throw invalidFlag(flag, value, `expected a whole number from ${least} up`);
+  return number;
+}
