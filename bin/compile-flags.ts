@@ -21,6 +21,11 @@ export const compileOptions = (yargs: Argv): Argv =>
       array: true,
       describe: "leave a pass out: channels-last, schedule or in-place",
     })
+    .option("half", {
+      type: "string",
+      choices: ["weights", "all"],
+      describe: "store float32 as float16 on GPU targets: the weights, or all",
+    })
     .option("seed", { type: "string", default: "0", describe: "seed of the searches" })
     .option("budget", { type: "string", describe: "steps that the searches may take" });
 
@@ -63,6 +68,7 @@ export async function compileFromFlags(path: string, flags: Flags): Promise<Comp
         return pass.name;
       }),
     ),
+    half: text(flags, "half") as "weights" | "all" | undefined,
     seed: whole("--seed", String(flags["seed"])),
     ...(budget === undefined ? {} : { budget: whole("--budget", budget) }),
   });

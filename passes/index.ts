@@ -13,6 +13,7 @@ import { dispatch } from "./dispatch.ts";
 import { emit } from "./emit.ts";
 import { foldBatchNorm } from "./fold-batch-norm.ts";
 import { fuse } from "./fuse.ts";
+import { halfStorage } from "./half-storage.ts";
 import { inPlace } from "./in-place.ts";
 import { livePeak, liveRanges } from "./liveness.ts";
 import { lower } from "./lower.ts";
@@ -27,6 +28,7 @@ export {
   emit,
   foldBatchNorm,
   fuse,
+  halfStorage,
   inPlace,
   livePeak,
   liveRanges,
@@ -45,6 +47,8 @@ export interface PlanOptions extends AllocateOptions {
   readonly without?: ReadonlySet<PassName>;
   /** What a GPU target's kernels are made of (the runtime's tracer); without it a plan is at the level of kernel calls. */
   readonly dispatches?: DispatchSource | undefined;
+  /** Float32 tensors that are stored as float16, on GPU targets: weights, or activations too. */
+  readonly half?: "weights" | "all" | undefined;
   /** Called after every pass; throws where an invariant is broken. */
   readonly check: (ir: Graph | Program, pass: string) => void;
 }
@@ -73,8 +77,13 @@ export function planGraph(
   const planLayout = (laidOut: Graph): Planned => {
     // After the layout: only channels-last convolutions take an activation.
     const fused = wants("fuse") ? checked(fuse(laidOut), "fuse") : laidOut;
+    // After fusion: a fused kernel may take halves where its parts do not.
+    const stored =
+      options.half === undefined || source === undefined
+        ? fused
+        : checked(halfStorage(fused, source, { activations: options.half === "all" }), "half-storage");
     // Exact sizes and hidden temporaries are known only once kernels are chosen.
-    let program = lowered(fused);
+    let program = lowered(stored);
     // Order before sharing: an in-place write would bind the order.
     if (wants("schedule")) program = checked(schedule(program), "schedule");
     // Sharing before offsets: blocks that become one need one offset.
