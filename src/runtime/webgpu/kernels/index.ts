@@ -1,19 +1,26 @@
-/** All WGSL kernels of our own, by the names of src/kernels. One table a family, later tables win. */
+/**
+ * All WGSL kernels of our own, by the names of src/kernels. One table a family; of several kernels of one
+ * name the first that covers a form has it. */
 import { activationKernels } from "./activations.ts";
 import { binaryKernels } from "./binary.ts";
 import { castKernels } from "./cast.ts";
 import { attentionKernels } from "./attention.ts";
 import { convKernels } from "./conv.ts";
+import { convNhwcKernels } from "./conv-nhwc.ts";
 import { copyBytesKernels } from "./copy-bytes.ts";
 import { exampleKernels } from "./example.ts";
 import { geluKernels } from "./gelu.ts";
 import { generateKernels } from "./generate.ts";
 import { indexingKernels } from "./indexing.ts";
+import { matMulNBitsKernels } from "./matmul-nbits.ts";
+import { matmulKernels } from "./matmul.ts";
 import { movementKernels } from "./movement.ts";
 import { normKernels } from "./norm.ts";
 import { poolKernels } from "./pool.ts";
 import { softmaxKernels } from "./softmax.ts";
 import { unaryKernels } from "./unary.ts";
+import { quantizeKernels } from "./quantize.ts";
+import { resizeKernels } from "./resize.ts";
 import { reduceKernels } from "./reduce.ts";
 import { scanKernels } from "./scan.ts";
 import { topKKernels } from "./top-k.ts";
@@ -23,7 +30,9 @@ const TABLES: readonly WgslTable[] = [
   exampleKernels,
   copyBytesKernels,
   attentionKernels,
+  convNhwcKernels,
   convKernels,
+  matmulKernels,
   geluKernels,
   normKernels,
   poolKernels,
@@ -31,11 +40,33 @@ const TABLES: readonly WgslTable[] = [
   unaryKernels,
   binaryKernels,
   activationKernels,
-  castKernels, movementKernels, generateKernels, indexingKernels, reduceKernels, scanKernels, topKKernels];
+  castKernels,
+  movementKernels,
+  generateKernels,
+  indexingKernels,
+  reduceKernels,
+  scanKernels,
+  topKKernels,
+  quantizeKernels,
+  matMulNBitsKernels,
+  resizeKernels,
+];
 
-const KERNELS = new Map<string, WgslKernel>(TABLES.flatMap((table) => Object.entries(table)));
+const KERNELS = new Map<string, readonly WgslKernel[]>();
+for (const [name, kernel] of TABLES.flatMap((table) => Object.entries(table)))
+  KERNELS.set(name, [...(KERNELS.get(name) ?? []), kernel]);
 
 /** The WGSL kernel of that name, or undefined. */
-export const wgslKernelByName = (name: string): WgslKernel | undefined => KERNELS.get(name);
+export function wgslKernelByName(name: string): WgslKernel | undefined {
+  const kernels = KERNELS.get(name);
+  if (kernels === undefined) return undefined;
+  return (call) => {
+    for (const kernel of kernels) {
+      const made = kernel(call);
+      if (made !== undefined) return made;
+    }
+    return undefined;
+  };
+}
 
 export const wgslKernelNames = (): readonly string[] => [...KERNELS.keys()];
