@@ -338,6 +338,10 @@ export const malformedModel = (
     cause,
   });
 
+/** A file that is no packing problem; `where` says which line (CSV) or which field (JSON). */
+export const malformedPacking = (where: string, message: string, help?: string): InputError =>
+  new InputError({ code: "malformed-packing", message, where, help });
+
 /** Textual IR that does not parse. */
 export const malformedText = (line: number, message: string): InputError =>
   new InputError({ code: "malformed-text", message, where: `line ${line}` });

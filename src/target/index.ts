@@ -11,12 +11,15 @@ const BUILTIN = [
   "tfjs-cpu",
   "tfjs-webgpu",
   "tpu-v4i",
+  "tpu-v4i-16mib",
   "a100-40gb",
   "a800-80gb",
   "h200",
   "rtx-4090",
   "apple-m",
   "mcu-512k",
+  "edge-npu",
+  "webgpu-offload",
 ];
 
 /** The built-in targets, in the order of the documentation. */

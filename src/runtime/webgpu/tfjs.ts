@@ -27,8 +27,8 @@ const CONSTANTS = {
   },
   GPUTextureUsage: { COPY_SRC: 1, COPY_DST: 2, TEXTURE_BINDING: 4, STORAGE_BINDING: 8, RENDER_ATTACHMENT: 16 },
   GPUMapMode: { READ: 1, WRITE: 2 },
-  GPUBuffer: class {},
-  GPUTexture: class {},
+  GPUBuffer: function GPUBuffer() {},
+  GPUTexture: function GPUTexture() {},
 };
 
 async function load(): Promise<WebGpuModule> {

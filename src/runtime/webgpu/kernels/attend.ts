@@ -12,7 +12,6 @@ import {
   gridOf,
   largestUnit,
   literal,
-  sumOf,
   unitRead,
   unitStore,
   unitType,
@@ -83,24 +82,23 @@ const MOST_ELEMENTS = 1024;
 
 interface Tiling {
   readonly rows: 1 | 2 | 4 | 8;
-  /** Keys a lane scores in a chunk. */
-  readonly keysPerLane: number;
+  /** Keys that a lane scores in a chunk. */
+  readonly keysPerLane: 1 | 2 | 4;
 }
 
-const sharedBytes = ({ rows, keysPerLane }: Tiling, unit: UnitSize, units: number, valueUnits: number): number =>
-  4 * (rows * units * unit + rows * keysPerLane * LANES + unit * rows * Math.max(LANES, valueUnits));
+/** Numbers in the array that first holds scores and weights, then the lanes' sums. */
+const sharedNumbers = ({ rows, keysPerLane }: Tiling, unit: UnitSize, valueUnits: number): number =>
+  rows * Math.max(keysPerLane * LANES, unit * Math.max(LANES, valueUnits));
 
-function tilingFor(rows: number, unit: UnitSize, units: number, valueUnits: number): Tiling | undefined {
-  const wanted: readonly Tiling[] = [
-    { rows: 8, keysPerLane: 1 },
-    { rows: 4, keysPerLane: 2 },
-    { rows: 2, keysPerLane: 2 },
-    { rows: 1, keysPerLane: 4 },
-  ];
+function tilingFor(rows: number, keys: number, unit: UnitSize, units: number, valueUnits: number): Tiling | undefined {
+  const wanted = ([8, 4, 2, 1] as const).flatMap((own) =>
+    ([4, 2, 1] as const).map((k) => ({ rows: own, keysPerLane: k })),
+  );
   return wanted.find(
     (tiling) =>
       (tiling.rows < 2 * rows || tiling.rows === 1) &&
-      sharedBytes(tiling, unit, units, valueUnits) <= WORKGROUP_BYTES &&
+      (tiling.keysPerLane * LANES < 2 * keys || tiling.keysPerLane === 1) &&
+      4 * (tiling.rows * units * unit + sharedNumbers(tiling, unit, valueUnits)) <= WORKGROUP_BYTES &&
       tiling.rows * Math.ceil(valueUnits / LANES) <= 16,
   );
 }
@@ -170,7 +168,7 @@ function dispatchOf(call: Attend, unit: UnitSize): WgslDispatch | undefined {
   const units = size / unit;
   const valueUnits = valueSize / unit;
   const rowCount = group * queries;
-  const tiling = tilingFor(rowCount, unit, units, valueUnits);
+  const tiling = tilingFor(rowCount, keys, unit, units, valueUnits);
   if (tiling === undefined) return undefined;
   const { rows, keysPerLane } = tiling;
   const blocks = Math.ceil(rowCount / rows);
@@ -188,6 +186,10 @@ function dispatchOf(call: Attend, unit: UnitSize): WgslDispatch | undefined {
   const valueAt = row(call.value, valueSize, "head", "j", "u");
   const stored = unitStore(output.type.dtype, unit);
   const all = Array.from({ length: rows }, (_, r) => r);
+  const lanesKeys = Array.from({ length: keysPerLane }, (_, k) => k);
+  const product = (key: string): string => (unit === 1 ? `q * ${key}` : `dot(q, ${key})`);
+  const fields = unit === 1 ? [""] : [".x", ".y", ".z", ".w"].slice(0, unit);
+  const share = Math.max(slices * across, valueUnits);
   const spans = Array.from({ length: perLane }, (_, s) => s);
   const at = (n: number): number => n / unit;
   const capped =
@@ -209,15 +211,16 @@ ${stored.code}
 ${call.code}
 var<private> minusInfinity: u32 = 0xff800000u;
 var<workgroup> query: array<${V}, ${rows * units}>;
-var<workgroup> weights: array<f32, ${rows * chunk}>;
+var<workgroup> weights: array<f32, ${sharedNumbers(tiling, unit, valueUnits)}>;
 var<workgroup> partials: array<f32, ${LANES}>;
 var<workgroup> factors: array<f32, ${rows}>;
-var<workgroup> sums: array<${V}, ${rows * Math.max(slices * across, valueUnits)}>;
 ${call.isBounded ? "var<workgroup> bound: i32;" : ""}
 fn headOf(head: i32, r: i32) -> i32 { return head * ${group} + r / ${queries}; }
 fn load_query(b: i32, h: i32, i: i32, u: i32) -> ${V} { return ${queryAt}; }
 fn load_key(b: i32, head: i32, j: i32, u: i32) -> ${V} { return ${keyAt}; }
 fn load_value(b: i32, head: i32, j: i32, u: i32) -> ${V} { return ${valueAt}; }
+fn putSum(at: i32, v: ${V}) { ${fields.map((part, e) => `weights[at * ${unit} + ${e}] = v${part};`).join(" ")} }
+fn sumAt(at: i32) -> ${V} { return ${V}(${fields.map((_, e) => `weights[at * ${unit} + ${e}]`).join(", ")}); }
 fn scoreOf(b: i32, h: i32, i: i32, j: i32, raw: f32) -> f32 {
   if (!isKept(b, h, i, j)) { return bitcast<f32>(minusInfinity); }
   return biased(b, h, i, j, ${capped});
@@ -251,23 +254,25 @@ fn kernel(index: i32) {
   const chunks = ${chunks};`
   }
   for (var c = 0; c < chunks; c++) {
-    for (var k = lane; k < ${chunk}; k += ${LANES}) {
-      let j = c * ${chunk} + k;
-      if (j < ${keys}) {
-        ${all.map((r) => `var dot_${r} = ${V}();`).join(" ")}
-        for (var u = 0; u < ${units}; u++) {
-          let key = load_key(b, head, j, u);
-          ${all.map((r) => `dot_${r} += query[${r * units} + u] * key;`).join(" ")}
-        }
-        ${all
-          .map((r) => {
-            const place = rows === 1 ? "first" : `min(first + ${r}, ${rowCount - 1})`;
-            return `{ let r = ${place}; weights[${r * chunk} + k] = scoreOf(b, headOf(head, r), r % ${queries}, j, ${sumOf(unit, `dot_${r}`)}); }`;
-          })
-          .join("\n        ")}
-      } else {
-        ${all.map((r) => `weights[${r * chunk} + k] = bitcast<f32>(minusInfinity);`).join(" ")}
-      }
+    ${lanesKeys.map((k) => `let j_${k} = min(c * ${chunk} + lane + ${k * LANES}, ${keys - 1});`).join(" ")}
+    ${all.flatMap((r) => lanesKeys.map((k) => `var dot_${r}_${k} = 0f;`)).join(" ")}
+    for (var u = 0; u < ${units}; u++) {
+      ${lanesKeys.map((k) => `let key_${k} = load_key(b, head, j_${k}, u);`).join(" ")}
+      ${all
+        .map(
+          (r) =>
+            `{ let q = query[${r * units} + u]; ${lanesKeys.map((k) => `dot_${r}_${k} += ${product(`key_${k}`)};`).join(" ")} }`,
+        )
+        .join("\n      ")}
+    }
+    ${all.flatMap((r) => lanesKeys.map((k) => `weights[${r * chunk + k * LANES} + lane] = dot_${r}_${k};`)).join(" ")}
+    // A lane's own numbers: nothing to wait for.
+    for (var t = lane; t < ${rows * chunk}; t += ${LANES}) {
+      let r = min(first + t / ${chunk}, ${rowCount - 1});
+      let j = c * ${chunk} + t % ${chunk};
+      var score = bitcast<f32>(minusInfinity);
+      if (j < ${keys}) { score = scoreOf(b, headOf(head, r), r % ${queries}, j, weights[t]); }
+      weights[t] = score;
     }
     workgroupBarrier();
     var most = top;
@@ -309,7 +314,10 @@ fn kernel(index: i32) {
     ${all
       .flatMap((r) =>
         spans.map((s) =>
-          inSpan(s, `sums[${r * Math.max(slices * across, valueUnits)} + slice * ${across} + column${s === 0 ? "" : ` + ${s * LANES}`}] = sum_${r}_${s};`),
+          inSpan(
+            s,
+            `putSum((${r * share} + slice * ${across} + column${s === 0 ? "" : ` + ${s * LANES}`}), sum_${r}_${s});`,
+          ),
         ),
       )
       .join("\n    ")}
@@ -323,7 +331,7 @@ fn kernel(index: i32) {
         var weight = 0f;
         for (var k = 0; k < ${parts}; k++) { weight += partials[r * ${parts} + k]; }
         var value = ${V}();
-        for (var s = 0; s < ${slices}; s++) { value += sums[r * ${Math.max(slices * across, valueUnits)} + s * ${across} + u]; }
+        for (var s = 0; s < ${slices}; s++) { value += sumAt(r * ${share} + s * ${across} + u); }
         let h = headOf(head, first + r);
         let i = (first + r) % ${queries};
         // A query that may see no key has zeros.

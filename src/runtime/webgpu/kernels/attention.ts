@@ -56,8 +56,7 @@ function maskRule(input: number, mask: OperandShape, dims: readonly number[], re
   const at = [...terms, ...(isRepeated ? [] : ["j"])].join(" + ") || "0";
   const inside = isRepeated ? [] : [`j < ${length}`];
   const read = elementRead("mask", { input }, mask);
-  if (mask.dtype === "bool")
-    return { reads: [read], code: "", kept: [...inside, `load_mask(${at}) != 0u`], added: [] };
+  if (mask.dtype === "bool") return { reads: [read], code: "", kept: [...inside, `load_mask(${at}) != 0u`], added: [] };
   const value = `f32(load_mask(${at}))`;
   // Minus infinity keeps a key out; seen on the bits, as compilers may take infinities for impossible.
   const finite = isShaderFloat(mask.dtype) ? [`bitcast<u32>(load_mask(${at})) != 0xff800000u`] : [];
@@ -65,7 +64,13 @@ function maskRule(input: number, mask: OperandShape, dims: readonly number[], re
 }
 
 /** Lengths (batch), ends then starts (2 * batch), or ones and zeros (batch, key) or (batch, query, key). */
-function paddingRule(input: number, mask: OperandShape, batches: number, keys: number, filter: number): Rule | undefined {
+function paddingRule(
+  input: number,
+  mask: OperandShape,
+  batches: number,
+  keys: number,
+  filter: number,
+): Rule | undefined {
   if (mask.dtype !== "int32") return undefined;
   const { shape } = mask;
   const read: UnitRead = { read: { name: "padding", from: { input } }, code: "" };
@@ -78,7 +83,8 @@ function paddingRule(input: number, mask: OperandShape, batches: number, keys: n
   return { reads: [read], code: "", kept: [], added: [`select(${literal(value)}, 0f, ${test})`] };
 }
 
-const present = (input: OperandShape | null | undefined): input is OperandShape => input !== null && input !== undefined;
+const present = (input: OperandShape | null | undefined): input is OperandShape =>
+  input !== null && input !== undefined;
 
 /** Past rows, then fresh ones, as (batch, head, position, size): a present state, or where keys come in two pieces. */
 function concatenate(
@@ -254,7 +260,7 @@ function microsoftRules(
   dims: readonly [number, number, number],
   keys: number,
   past: number,
-): (Pick<Attend, "reads" | "code" | "isBounded">) | undefined {
+): Pick<Attend, "reads" | "code" | "isBounded"> | undefined {
   const isCausal = attrs.get("causal") === 1;
   const biasRule = scoreBias[1] ? maskRule(scoreBias[0], scoreBias[1], dims, false) : NO_RULE;
   const padRule = padding[1] ? paddingRule(padding[0], padding[1], dims[0], keys, num(attrs, "maskFilter")) : NO_RULE;
@@ -274,7 +280,8 @@ function microsoftRules(
 const multiHeadAttention: WgslKernel = ({ inputs, outputs, attrs }) => {
   const [q, k, v, bias, mask, scoreBias, pastKey, pastValue] = inputs;
   const [y, presentKey, presentValue] = outputs;
-  if (!q || !y || !areFloats(q, k, v, bias, y, scoreBias, pastKey, pastValue, presentKey, presentValue)) return undefined;
+  if (!q || !y || !areFloats(q, k, v, bias, y, scoreBias, pastKey, pastValue, presentKey, presentValue))
+    return undefined;
   const [heads, size, valueSize] = [num(attrs, "heads"), num(attrs, "size"), num(attrs, "valueSize")];
   const [batches, queries] = q.shape as [number, number];
   const isPacked = q.shape.length === 5;
@@ -300,7 +307,16 @@ const multiHeadAttention: WgslKernel = ({ inputs, outputs, attrs }) => {
   const keyRows = withBias(pair.key, bias, heads * size);
   const valueRows = withBias(pair.value, bias, 2 * heads * size);
   const key = stateRows(`${label}/keys`, keyRows, heads, size, pair.length, batches, keyState, temporaries);
-  const value = stateRows(`${label}/values`, valueRows, heads, valueSize, pair.length, batches, valueState, temporaries);
+  const value = stateRows(
+    `${label}/values`,
+    valueRows,
+    heads,
+    valueSize,
+    pair.length,
+    batches,
+    valueState,
+    temporaries,
+  );
   const rules = microsoftRules(attrs, [5, scoreBias], [4, mask], [batches, heads, queries], keys, past);
   if (rules === undefined) return undefined;
   const made = attendCall(
@@ -401,7 +417,9 @@ const contribAttention: WgslKernel = ({ inputs, outputs, attrs }) => {
     },
     temporaries.length,
   );
-  return made && { temporaries: [...temporaries, ...made.temporaries], dispatches: [...dispatches, ...made.dispatches] };
+  return (
+    made && { temporaries: [...temporaries, ...made.temporaries], dispatches: [...dispatches, ...made.dispatches] }
+  );
 };
 
 /** The state (2, batch, heads, total, size) out of a past one and fresh keys and values. */
@@ -476,7 +494,8 @@ const groupQueryAttention: WgslKernel = ({ inputs, outputs, attrs }) => {
   const [q, k, v, pastKey, pastValue, lasts, cos, sin, ids, scoreBias, sinks] = inputs;
   const [y, presentKey, presentValue] = outputs;
   if (!q || !lasts || !y || !presentKey || !presentValue || lasts.dtype !== "int32") return undefined;
-  if (!areFloats(q, k, v, pastKey, pastValue, cos, sin, scoreBias, sinks, y, presentKey, presentValue)) return undefined;
+  if (!areFloats(q, k, v, pastKey, pastValue, cos, sin, scoreBias, sinks, y, presentKey, presentValue))
+    return undefined;
   if (ids && ids.dtype !== "int64" && ids.dtype !== "int32") return undefined;
   const [heads, kvHeads, size] = [num(attrs, "heads"), num(attrs, "kvHeads"), num(attrs, "size")];
   const [batches, positions] = q.shape as [number, number];

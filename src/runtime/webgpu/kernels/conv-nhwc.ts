@@ -10,6 +10,7 @@ import {
   groupFor,
   loadVector,
   multiply,
+  range,
   storeVector,
   tileFor,
   vectorComponents,
@@ -153,6 +154,12 @@ function depthwise(conv: Conv): WgslDispatch {
   const pixels = Math.min(DEPTHWISE_PIXELS, ow);
   const blocks = Math.ceil(ow / pixels);
   const count = batch * oh * blocks * channels4;
+  // Columns of a line that the pixels' windows touch: each is read once.
+  const columns = [
+    ...new Set(range(pixels).flatMap((p) => range(kw).map((j) => p * strides[1] + j * dilations[1]))),
+  ].sort((a, b) => a - b);
+  const inside = (column: string, value: string): string =>
+    `select(vec4<f32>(0.0), ${value}, ${column} >= 0 && ${column} < ${width})`;
   return {
     label: "ConvNHWC/depthwise",
     writes: { output: 0 },
@@ -169,19 +176,20 @@ fn kernel(index: i32) {
   let y0 = (outLine % ${oh}) * ${strides[0]} - ${pads[0]};
   let x0 = block * ${pixels * strides[1]} - ${pads[1]};
   ${each(pixels, (p) => `var s${p} = vec4<f32>(0.0);`)}
-  for (var i = 0; i < ${kh}; i++) {
-    let line = y0 + i * ${dilations[0]};
-    if (line < 0 || line >= ${height}) { continue; }
-    let start = (image * ${height} + line) * ${width};
-    for (var j = 0; j < ${kw}; j++) {
-      let tap = loadW((i * ${kw} + j) * ${channels4} + vector);
-      ${each(
-        pixels,
-        (p) => `let c${p} = x0 + ${p * strides[1]} + j * ${dilations[1]};
-      if (c${p} >= 0 && c${p} < ${width}) { s${p} = fma(loadX((start + c${p}) * ${channels4} + vector), tap, s${p}); }`,
-      )}
-    }
-  }
+  ${each(
+    kh,
+    (i) => `let line${i} = y0 + ${i * dilations[0]};
+  if (line${i} >= 0 && line${i} < ${height}) {
+    let start = (image * ${height} + line${i}) * ${width};
+    ${columns
+      .map((t) => `let v${t} = ${inside(`x0 + ${t}`, `loadX((start + x0 + ${t}) * ${channels4} + vector)`)};`)
+      .join("\n")}
+    ${each(kw, (j) => {
+      const tap = `let t${j} = loadW(${(i * kw + j) * channels4} + vector);`;
+      return `${tap}${each(pixels, (p) => `s${p} = fma(v${p * strides[1] + j * dilations[1]}, t${j}, s${p});`)}`;
+    })}
+  }`,
+  )}
   let to = (outLine * ${ow} + block * ${pixels}) * ${channels4} + vector;
   ${each(
     pixels,

@@ -21,7 +21,15 @@ function dimsOf(next: () => number, rank: number, most: number): Dims {
     const [kernel, stride, dilation, before, after] = [1 + below(4), 1 + below(3), 1 + below(2), below(4), below(3)];
     const reach = (kernel - 1) * dilation + 1;
     const input = Math.max(1, reach - before - after) + below(most);
-    return { kernel, stride, dilation, before, after, input, output: Math.floor((input + before + after - reach) / stride) + 1 };
+    return {
+      kernel,
+      stride,
+      dilation,
+      before,
+      after,
+      input,
+      output: Math.floor((input + before + after - reach) / stride) + 1,
+    };
   });
   return {
     kernel: dims.map((d) => d.kernel),
@@ -65,7 +73,11 @@ describe("convolutions", () => {
   });
 
   deviceTest("Conv with several positions an invocation", async () => {
-    for (const [length, stride] of [[9001, 1], [6002, 2], [1203, 3]] as const) {
+    for (const [length, stride] of [
+      [9001, 1],
+      [6002, 2],
+      [1203, 3],
+    ] as const) {
       const x = randomTensor(length, "float32", [2, 16, length], -1, 1);
       const w = randomTensor(3, "float32", [64, 8, 5], -1, 1);
       const output = Math.floor((length + 3 - 5) / stride) + 1;

@@ -36,7 +36,12 @@ interface Planes {
   readonly depth: number;
 }
 
-const windowOf = ({ attrs }: CallShape, input: readonly number[], output: readonly number[], kernel: readonly number[]): Window => ({
+const windowOf = (
+  { attrs }: CallShape,
+  input: readonly number[],
+  output: readonly number[],
+  kernel: readonly number[],
+): Window => ({
   input,
   output,
   kernel,
@@ -69,7 +74,9 @@ function blockTaps(w: Window, count: number, body: string): string {
   const js = Array.from({ length: count }, (_, j) => j);
   const dims = Array.from({ length: rank }, (_, d) => d);
   const places = js.map((j) => {
-    const indices = dims.map((d) => `let i${j}_${d} = o${j}_${d} * ${w.strides[d]} - ${w.pads[d]} + t${d} * ${w.dilations[d]};`);
+    const indices = dims.map(
+      (d) => `let i${j}_${d} = o${j}_${d} * ${w.strides[d]} - ${w.pads[d]} + t${d} * ${w.dilations[d]};`,
+    );
     const inside = dims.map((d) => `i${j}_${d} >= 0 && i${j}_${d} < ${w.input[d]}`).join(" && ");
     const at = dims.map((d) => `i${j}_${d} * ${inStrides[d]}`).join(" + ");
     return `${indices.join(" ")} let in_${j} = ${inside}; let at_${j} = ${at};`;
@@ -187,17 +194,18 @@ for (var c = 0; c < ${depth}; c++) {
 sum += part;`;
   const loops = dims.reduceRight((code, d) => {
     const stride = window.strides[d]!;
-    const shifted = `let s${d} = o${d} + ${window.pads[d]} - t${d} * ${window.dilations[d]};`;
-    const tests = [
-      `s${d} < 0`,
-      ...(stride === 1 ? [] : [`s${d} % ${stride} != 0`]),
-      `s${d} / ${stride} >= ${input[d]}`,
-    ].join(" || ");
-    return `for (var t${d} = 0; t${d} < ${kernel[d]}; t${d}++) {
-${shifted}
-if (${tests}) { continue; }
+    const dilation = window.dilations[d]!;
+    // Undilated, the taps that hit an input are one stride apart.
+    const isDirect = dilation === 1;
+    const first = isDirect && stride > 1 ? `(o${d} + ${window.pads[d]}) % ${stride}` : "0";
+    const step = isDirect ? stride : 1;
+    const whole = isDirect || stride === 1 ? "" : `s${d} % ${stride} == 0 && `;
+    return `for (var t${d} = ${first}; t${d} < ${kernel[d]}; t${d} += ${step}) {
+let s${d} = o${d} + ${window.pads[d]} - t${d} * ${dilation};
 let i${d} = s${d} / ${stride};
+if (${whole}s${d} >= 0 && i${d} < ${input[d]}) {
 ${code}
+}
 }`;
   }, body);
   return asFloat32(y, "ConvTranspose", (writes) => ({

@@ -52,7 +52,7 @@ for (const [kernel, range] of Object.entries(UNARY)) {
   gpuTest(`${kernel} of floats`, async () => {
     const random = randomSource(kernel.length);
     for (const dtype of FLOATS) {
-      for (const shape of [[64], [5, 13], [], randomShape(random)]) {
+      for (const shape of dtype === "float32" ? [[64], [5, 13], []] : [randomShape(random, 2)]) {
         const x = randomTensor(random, dtype, shape, range);
         await check({ kernel, inputs: [x], outputs: [{ dtype: kernel === "IsNaN" ? "bool" : dtype, shape }] });
       }
@@ -80,7 +80,7 @@ gpuTest("unary kernels of integers and bool", async () => {
   for (const kernel of ["Abs", "Neg", "Sign", "BitwiseNot"])
     for (const dtype of [...INTS, ...LONGS]) {
       if (kernel === "Neg" && dtype.startsWith("u")) continue;
-      for (const shape of [[9], [16]]) {
+      for (const shape of [[random(2) === 0 ? 9 : 16]]) {
         const x = randomTensor(random, dtype, shape, { low: 0, high: 1, special: [0, 1, -1, 2 ** 31, -(2 ** 31), 77] });
         await check({ kernel, inputs: [randomTensor(random, dtype, shape)], outputs: [x] });
         if (!dtype.startsWith("u") || kernel !== "Abs") await check({ kernel, inputs: [x], outputs: [x] });
@@ -108,7 +108,7 @@ gpuTest("activations with attributes", async () => {
   const random = randomSource(7);
   for (const [kernel, attrs] of Object.entries(ACTIVATIONS))
     for (const dtype of FLOATS)
-      for (const shape of [[40], [3, 7]]) {
+      for (const shape of [dtype === "float32" ? [40] : [3, 7]]) {
         const x = randomTensor(random, dtype, shape, { low: -6, high: 6, special: [NaN, 0, 0.5, -0.5] });
         await check({ kernel, inputs: [x], outputs: [x], attrs });
       }
@@ -117,7 +117,7 @@ gpuTest("activations with attributes", async () => {
 gpuTest("gradients and fused activations", async () => {
   const random = randomSource(8);
   for (const dtype of FLOATS)
-    for (const shape of [[40], [3, 7]]) {
+    for (const shape of [dtype === "float32" ? [40] : [3, 7]]) {
       const make = (): ReturnType<typeof randomTensor> => randomTensor(random, dtype, shape);
       for (const kernel of ["ReluGrad", "SigmoidGrad", "TanhGrad"])
         await check({ kernel, inputs: [make(), make()], outputs: [make()] });
@@ -163,8 +163,8 @@ for (const kernel of [...Object.keys(binaryKernels).filter((name) => name !== "W
     const random = randomSource(kernel.length + 100);
     const compares = ["Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"].includes(kernel);
     for (const dtype of typesOf(kernel)) {
-      for (let round = 0; round < 6; round++) {
-        const shape = round === 0 ? [3, 5] : round === 1 ? [2, 3, 8] : randomShape(random);
+      for (let round = 0; round < (dtype === "float32" ? 5 : 2); round++) {
+        const shape = round === 0 ? [3, 5] : round === 1 ? [2, 3, 8] : randomShape(random, 6);
         const own = round < 2 ? shape : kernel === "PRelu" || round % 2 === 0 ? shape : broadcastable(random, shape);
         const other = round === 0 ? shape : round === 1 ? [1, 8] : broadcastable(random, shape);
         const result = Array.from({ length: Math.max(own.length, other.length) }, (_, d) =>
@@ -236,7 +236,7 @@ gpuTest("operand 1 aligned by bShape", async () => {
 gpuTest("Where moves any type", async () => {
   const random = randomSource(12);
   for (const dtype of ["float32", "float16", "int64", "uint8", "bool", "float8e4m3fn", "complex64"] as const)
-    for (let round = 0; round < 5; round++) {
+    for (let round = 0; round < 3; round++) {
       const shape = randomShape(random, 4);
       const bytes = (dims: readonly number[]): ReturnType<typeof randomTensor> =>
         dtype === "complex64"
@@ -317,4 +317,16 @@ test("a result may share bytes only with operands that lie alike", async () => {
   expect(make([4, 8])).toEqual([true, true]);
   expect(make([8])).toEqual([true, false]);
   expect(make([4, 1])).toEqual([true, false]);
+});
+
+gpuTest("more workgroups than one dimension of a grid has", async () => {
+  const random = randomSource(15);
+  const count = 65535 * 64 * 4 + 1003;
+  const x = randomTensor(random, "bool", [8]);
+  const large = {
+    dtype: "bool",
+    shape: [count],
+    data: Uint8Array.from({ length: count }, (_, i) => x.data[i & 7] as number),
+  } as const;
+  await check({ kernel: "Not", inputs: [large], outputs: [large] });
 });

@@ -128,12 +128,15 @@ export function elementwise(spec: Elementwise): WgslDispatch {
     const call = `apply(e${lanesOf.map((own) => (own.length === 0 ? "" : `, ${own[0]}`)).join("")})`;
     setup.push(...heavySteps(dtype, lanes, size, call));
   }
-  const results = heavy ? HEAVY_RESULTS.slice(0, 1) : Array.from(
-    { length: lanes },
-    (_, k) => `apply(first + ${k}u${lanesOf.map((own) => (own.length === 0 ? "" : `, ${own[k]}`)).join("")})`,
-  );
+  const results = heavy
+    ? HEAVY_RESULTS.slice(0, 1)
+    : Array.from(
+        { length: lanes },
+        (_, k) => `apply(first + ${k}u${lanesOf.map((own) => (own.length === 0 ? "" : `, ${own[k]}`)).join("")})`,
+      );
   const groups = Math.ceil(size / lanes);
-  const { components, value } = heavy && lanes > 1 ? ({ components: 1, value: "bitcast<i32>(word)" } as const) : stored(dtype, results);
+  const { components, value } =
+    heavy && lanes > 1 ? ({ components: 1, value: "bitcast<i32>(word)" } as const) : stored(dtype, results);
   const rounding = dtype === "float16" || dtype === "bfloat16" ? roundingFunctions : "";
   return {
     label,

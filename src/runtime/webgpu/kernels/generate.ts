@@ -11,12 +11,17 @@ import type { CallShape, WgslCall, WgslKernel, WgslTable } from "./types.ts";
 
 /** A result whose elements are told by their index. */
 const generated =
-  (label: string, bodyOf: (call: CallShape, y: NonNullable<CallShape["outputs"][number]>) => string | undefined): WgslKernel =>
+  (
+    label: string,
+    bodyOf: (call: CallShape, y: NonNullable<CallShape["outputs"][number]>) => string | undefined,
+  ): WgslKernel =>
   (call): WgslCall | undefined => {
     const y = call.outputs[0];
     if (!y || !isElement(y.dtype)) return undefined;
     const body = bodyOf(call, y);
-    return body === undefined ? undefined : single(elementwise({ label, writes: { output: 0 }, ...y, operands: [], body }));
+    return body === undefined
+      ? undefined
+      : single(elementwise({ label, writes: { output: 0 }, ...y, operands: [], body }));
   };
 
 const fill = generated("Fill", ({ attrs }, { dtype }) => {
@@ -60,7 +65,8 @@ const oneHot: WgslKernel = ({ inputs: [indices, values], outputs: [y], attrs }) 
     f32: "i32(clamp(trunc(value), -2147483000.0, 2147483000.0))",
     i32: "value",
     u32: "i32(min(value, 0x7fffffffu))",
-    "vec2<u32>": "select(0x7fffffff, bitcast<i32>(value.x), value.y == select(0u, 0xffffffffu, (value.x >> 31u) == 1u))",
+    "vec2<u32>":
+      "select(0x7fffffff, bitcast<i32>(value.x), value.y == select(0u, 0xffffffffu, (value.x >> 31u) == 1u))",
   }[scalarOf(indices.dtype)];
   const dispatch = move({
     label: "OneHot",

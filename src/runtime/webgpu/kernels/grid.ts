@@ -1,4 +1,4 @@
-/** Grids of workgroups, and integer and float literals of WGSL. */
+/** Grids of workgroups, and float literals of WGSL. */
 
 /** Most workgroups in one dimension of a grid. */
 const MOST_WORKGROUPS = 65535;
@@ -42,7 +42,3 @@ export function floatLiteral(value: number): string {
   const text = `${Math.abs(rounded)}f`;
   return rounded < 0 || Object.is(rounded, -0) ? `(-${text})` : text;
 }
-
-/** WGSL of an integer in i32's range. */
-export const intLiteral = (value: number): string =>
-  value === -(2 ** 31) ? "(-2147483647 - 1)" : value < 0 ? `(${value})` : `${value}`;

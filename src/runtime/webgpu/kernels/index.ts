@@ -8,6 +8,7 @@ import { attentionKernels } from "./attention.ts";
 import { convKernels } from "./conv.ts";
 import { convNhwcKernels } from "./conv-nhwc.ts";
 import { copyBytesKernels } from "./copy-bytes.ts";
+import { einsumKernels } from "./einsum.ts";
 import { exampleKernels } from "./example.ts";
 import { geluKernels } from "./gelu.ts";
 import { generateKernels } from "./generate.ts";
@@ -50,6 +51,7 @@ const TABLES: readonly WgslTable[] = [
   quantizeKernels,
   matMulNBitsKernels,
   resizeKernels,
+  einsumKernels,
 ];
 
 const KERNELS = new Map<string, readonly WgslKernel[]>();

@@ -30,7 +30,15 @@ const gather: WgslKernel = ({ inputs: [x, indices], outputs: [y], attrs }) => {
   return load_in0((i32(e / ${inner * count}u) * ${size} + at) * ${inner} + i32(e % ${inner}u));`;
   const sources = [{ from: { input: 0 } }];
   return single(
-    move({ label: "Gather", writes: { output: 0 }, ...y, bits, sources, indices: [{ from: { input: 1 }, dtype: indices.dtype }], body }),
+    move({
+      label: "Gather",
+      writes: { output: 0 },
+      ...y,
+      bits,
+      sources,
+      indices: [{ from: { input: 1 }, dtype: indices.dtype }],
+      body,
+    }),
   );
 };
 
@@ -44,9 +52,7 @@ const gatherElements: WgslKernel = ({ inputs: [x, indices], outputs: [y], attrs 
   const axis = intAttr(attrs, "axis");
   const strides = stridesOf(x.shape);
   const terms = x.shape.map((size, d) =>
-    d === axis
-      ? `wrapped(index_at0(i32(e)), ${size}) * ${strides[d]}`
-      : `${coordinate(y.shape, d)} * ${strides[d]}`,
+    d === axis ? `wrapped(index_at0(i32(e)), ${size}) * ${strides[d]}` : `${coordinate(y.shape, d)} * ${strides[d]}`,
   );
   return single(
     move({
@@ -82,7 +88,15 @@ const gatherND: WgslKernel = ({ inputs: [x, indices], outputs: [y], attrs }) => 
   return load_in0(at * ${inner} + i32(e % ${inner}u));`;
   const sources = [{ from: { input: 0 } }];
   return single(
-    move({ label: "GatherND", writes: { output: 0 }, ...y, bits, sources, indices: [{ from: { input: 1 }, dtype: indices.dtype }], body }),
+    move({
+      label: "GatherND",
+      writes: { output: 0 },
+      ...y,
+      bits,
+      sources,
+      indices: [{ from: { input: 1 }, dtype: indices.dtype }],
+      body,
+    }),
   );
 };
 
@@ -100,9 +114,13 @@ function combining(dtype: DType, reduction: string): string | undefined {
     case "mul":
       return long ? "value = mulLong(value, update);" : "value = value * update;";
     case "max":
-      return long ? `value = select(value, update, ${less}(value, update));` : `value = ${isFloat(dtype) ? "larger" : "max"}(value, update);`;
+      return long
+        ? `value = select(value, update, ${less}(value, update));`
+        : `value = ${isFloat(dtype) ? "larger" : "max"}(value, update);`;
     case "min":
-      return long ? `value = select(value, update, ${less}(update, value));` : `value = ${isFloat(dtype) ? "smaller" : "min"}(value, update);`;
+      return long
+        ? `value = select(value, update, ${less}(update, value));`
+        : `value = ${isFloat(dtype) ? "smaller" : "min"}(value, update);`;
     default:
       return undefined;
   }
@@ -235,7 +253,10 @@ const scatterND: WgslKernel = ({ inputs: [x, indices, updates], outputs: [y], at
   if (winner >= 0) { return load_in1(winner * ${inner} + i32(e % ${inner}u)); }
   return load_in0(i32(e));`,
     });
-    return { temporaries: [temporary, { dtype: "int32", shape: [rows] }], dispatches: [named, winners(rows, tuples), chosen] };
+    return {
+      temporaries: [temporary, { dtype: "int32", shape: [rows] }],
+      dispatches: [named, winners(rows, tuples), chosen],
+    };
   }
   const combined = elementwise({
     label: `ScatterND/${reduction}`,

@@ -24,7 +24,13 @@ const FUNCTIONS: Readonly<Record<string, string>> = {
   if (isNotANumber(x)) { return x; }
   return select(select(0.0, -1.0, x < 0.0), 1.0, x > 0.0);
 }`,
-  logarithm: `fn logarithm(x: f32) -> f32 { if (x < 0.0) { return notANumber(); } return log(x); }`,
+  logarithm: `fn logarithm(x: f32) -> f32 {
+  let size = bitcast<u32>(x) & 0x7fffffffu;
+  if (size == 0u) { return floatOf(0xff800000u); }
+  if (isNegative(x) || size > 0x7f800000u) { return notANumber(); }
+  if (size == 0x7f800000u) { return x; }
+  return log(x);
+}`,
   squareRoot: `fn squareRoot(x: f32) -> f32 { if (x < 0.0) { return notANumber(); } return sqrt(x); }`,
   // exp(x) - 1 by its series near 0, where the difference would have no digits.
   expMinusOne: `fn expMinusOne(x: f32) -> f32 {

@@ -63,16 +63,39 @@ cases("Transpose", 3, (random, dtype) => {
 gpuTest("Transpose of larger matrices", async () => {
   const random = randomSource(3);
   for (const [shape, perm] of [
-    [[33, 70], [1, 0]],
-    [[64, 128], [1, 0]],
-    [[3, 50, 41], [0, 2, 1]],
-    [[2, 40, 6, 8], [0, 2, 3, 1]],
-    [[35, 3, 40], [2, 1, 0]],
-    [[35, 3, 40], [1, 2, 0]],
+    [
+      [33, 70],
+      [1, 0],
+    ],
+    [
+      [64, 128],
+      [1, 0],
+    ],
+    [
+      [3, 50, 41],
+      [0, 2, 1],
+    ],
+    [
+      [2, 40, 6, 8],
+      [0, 2, 3, 1],
+    ],
+    [
+      [35, 3, 40],
+      [2, 1, 0],
+    ],
+    [
+      [35, 3, 40],
+      [1, 2, 0],
+    ],
   ] as const)
     for (const dtype of ["float32", "int32", "float16"] as const) {
       const x = randomBytes(random, dtype, shape);
-      await exact({ kernel: "Transpose", inputs: [x], outputs: [{ dtype, shape: perm.map((d) => shape[d]!) }], attrs: { perm: [...perm] } });
+      await exact({
+        kernel: "Transpose",
+        inputs: [x],
+        outputs: [{ dtype, shape: perm.map((d) => shape[d]!) }],
+        attrs: { perm: [...perm] },
+      });
     }
 });
 
@@ -94,8 +117,16 @@ cases("Slice", 4, (random, dtype) => {
   const shape = randomShape(random);
   const steps = shape.map(() => [1, 1, 1, 2, -1, -3][random(6)]!);
   const starts = shape.map((dim, d) => (steps[d] === 1 && random(2) === 0 ? 0 : random(dim)));
-  const counts = shape.map((dim, d) => 1 + random(steps[d]! > 0 ? Math.ceil((dim - starts[d]!) / steps[d]!) : Math.ceil((starts[d]! + 1) / -steps[d]!)));
-  return { kernel: "Slice", inputs: [randomBytes(random, dtype, shape)], outputs: [{ dtype, shape: counts }], attrs: { starts, steps } };
+  const counts = shape.map(
+    (dim, d) =>
+      1 + random(steps[d]! > 0 ? Math.ceil((dim - starts[d]!) / steps[d]!) : Math.ceil((starts[d]! + 1) / -steps[d]!)),
+  );
+  return {
+    kernel: "Slice",
+    inputs: [randomBytes(random, dtype, shape)],
+    outputs: [{ dtype, shape: counts }],
+    attrs: { starts, steps },
+  };
 });
 
 cases("Tile", 3, (random, dtype) => {
@@ -110,10 +141,19 @@ cases("Concat", 4, (random, dtype) => {
   const count = [2, 3, 9, 17][random(4)]!;
   const inputs = Array.from({ length: count }, () => {
     const length = 1 + random(5);
-    return randomBytes(random, dtype, shape.map((dim, d) => (d === axis ? length : dim)));
+    return randomBytes(
+      random,
+      dtype,
+      shape.map((dim, d) => (d === axis ? length : dim)),
+    );
   });
   const total = inputs.reduce((sum, x) => sum + x.shape[axis]!, 0);
-  return { kernel: "Concat", inputs, outputs: [{ dtype, shape: shape.map((dim, d) => (d === axis ? total : dim)) }], attrs: { axis } };
+  return {
+    kernel: "Concat",
+    inputs,
+    outputs: [{ dtype, shape: shape.map((dim, d) => (d === axis ? total : dim)) }],
+    attrs: { axis },
+  };
 });
 
 gpuTest("Concat of scalars", async () => {
@@ -146,7 +186,12 @@ for (const mode of ["constant", "edge", "wrap", "reflect"])
     const to = shape.map((dim, d) => Math.max(1, dim + before[d]! + (few ? 0 : random(4))));
     const x = randomBytes(random, type, shape);
     const value = mode === "constant" && random(2) === 0 ? [randomBytes(random, type, [])] : [];
-    return { kernel: "Pad", inputs: [x, ...value], outputs: [{ dtype: type, shape: to }], attrs: { pads: before, mode } };
+    return {
+      kernel: "Pad",
+      inputs: [x, ...value],
+      outputs: [{ dtype: type, shape: to }],
+      attrs: { pads: before, mode },
+    };
   });
 
 gpuTest("PadValue", async () => {

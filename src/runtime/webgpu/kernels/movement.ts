@@ -207,9 +207,14 @@ const pad: WgslKernel = ({ inputs: [x, value], outputs: [y], attrs }) => {
   while (last > 0 && before[last] === 0 && x.shape[last] === y.shape[last]) last--;
   const inner = product(x.shape.slice(last + 1));
   const run =
-    x.shape.length === 0 ? 1 : mode === "constant" ? gcd(gcd(x.shape[last]! * inner, y.shape[last]! * inner), Math.abs(before[last]!) * inner) : inner;
+    x.shape.length === 0
+      ? 1
+      : mode === "constant"
+        ? gcd(gcd(x.shape[last]! * inner, y.shape[last]! * inner), Math.abs(before[last]!) * inner)
+        : inner;
   // A binding that no code uses would not be in the layout.
-  const fillsByOperand = value && mode === "constant" && x.shape.some((dim, d) => before[d] !== 0 || dim !== y.shape[d]);
+  const fillsByOperand =
+    value && mode === "constant" && x.shape.some((dim, d) => before[d] !== 0 || dim !== y.shape[d]);
   const bits = fillsByOperand ? DTYPES[x.dtype].bits : unitBits(x.dtype, run);
   const units = unitElements(x.dtype, bits);
   // The dims from the last padded one on as one dim of units; for other modes, a unit never crosses a position.
@@ -223,7 +228,11 @@ const pad: WgslKernel = ({ inputs: [x, value], outputs: [y], attrs }) => {
   const from = scale(x.shape);
   const to = scale(y.shape);
   const shifts =
-    x.shape.length === 0 ? [] : joined ? [...before.slice(0, last), (before[last]! * inner) / units] : [...before.slice(0, last + 1), 0];
+    x.shape.length === 0
+      ? []
+      : joined
+        ? [...before.slice(0, last), (before[last]! * inner) / units]
+        : [...before.slice(0, last + 1), 0];
   const own = stridesOf(from);
   const fill = attrs.has("value") ? tensorOf(x.dtype, [1], [numberAttr(attrs, "value")]) : undefined;
   const filler = fillsByOperand

@@ -99,7 +99,13 @@ fn kernel(index: i32) {
 }
 
 /** A dispatch that copies by strides. */
-export function stridedMove(label: string, from: Ref, writes: Ref, { dtype, shape }: OperandShape, walk: Walk): WgslDispatch {
+export function stridedMove(
+  label: string,
+  from: Ref,
+  writes: Ref,
+  { dtype, shape }: OperandShape,
+  walk: Walk,
+): WgslDispatch {
   // The longest run that keeps all strides whole.
   const { shape: dims, strides, base } = merged(walk);
   const row = strides.at(-1) === 1 ? dims.at(-1)! : 1;
@@ -110,7 +116,15 @@ export function stridedMove(label: string, from: Ref, writes: Ref, { dtype, shap
   if (dims.length === 0) bits = DTYPES[dtype].bits;
   const elements = unitElements(dtype, bits);
   const units = elements === 1 ? walk : grouped(walk, elements);
-  return move({ label, writes, dtype, shape, bits, sources: [{ from }], body: `return load_in0(${offsetOf(units, "e")});` });
+  return move({
+    label,
+    writes,
+    dtype,
+    shape,
+    bits,
+    sources: [{ from }],
+    body: `return load_in0(${offsetOf(units, "e")});`,
+  });
 }
 
 /** A call of one dispatch. */

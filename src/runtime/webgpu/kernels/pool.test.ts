@@ -64,10 +64,20 @@ describe("pools over windows", () => {
           [[{ dtype, shape: y }, indices], false],
           [[null, indices], true],
         ] as const)
-          await expectEqual({ kernel: `MaxPool${suffix}`, inputs: [x], outputs, attrs: { ...one.attrs, column_major } });
+          await expectEqual({
+            kernel: `MaxPool${suffix}`,
+            inputs: [x],
+            outputs,
+            attrs: { ...one.attrs, column_major },
+          });
         if (last) continue;
         for (const p of [1, 2, 3])
-          await expectEqual({ kernel: "LpPool", inputs: [x], outputs: [{ dtype, shape: y }], attrs: { ...one.attrs, p } });
+          await expectEqual({
+            kernel: "LpPool",
+            inputs: [x],
+            outputs: [{ dtype, shape: y }],
+            attrs: { ...one.attrs, p },
+          });
       }
     });
 
@@ -78,7 +88,10 @@ describe("pools over windows", () => {
         const x = randomTensor(3, dtype, [1, 5, 5, 5], dtype.startsWith("u") ? 0 : -100, 100);
         await expectEqual({ kernel, inputs: [x], outputs: [x, { dtype: "int64", shape: x.shape }], attrs });
       }
-    const values = Array.from({ length: 4 * 25 }, (_, i) => [i % 7, -Infinity, NaN, Infinity][i % 13 < 10 ? 0 : (i % 13) - 9]!);
+    const values = Array.from(
+      { length: 4 * 25 },
+      (_, i) => [i % 7, -Infinity, NaN, Infinity][i % 13 < 10 ? 0 : (i % 13) - 9]!,
+    );
     for (const dtype of ["float32", "float16"] as const) {
       const x = tensorOf(dtype, [1, 4, 5, 5], values);
       await expectEqual({ kernel: "MaxPool", inputs: [x], outputs: [x, { dtype: "int64", shape: x.shape }], attrs });
@@ -91,11 +104,22 @@ describe("pools over windows", () => {
 describe("global pools", () => {
   for (const dtype of ["float32", "float16", "bfloat16"] as const)
     deviceTest(dtype, async () => {
-      for (const [seed, shape] of ([[1, 1, 1], [2, 3, 5], [1, 5, 7, 7], [2, 4, 16, 24], [1, 3, 2, 3, 4], [1, 2, 90, 91]] as const).entries()) {
+      for (const [seed, shape] of (
+        [
+          [1, 1, 1],
+          [2, 3, 5],
+          [1, 5, 7, 7],
+          [2, 4, 16, 24],
+          [1, 3, 2, 3, 4],
+          [1, 2, 90, 91],
+        ] as const
+      ).entries()) {
         const x = randomTensor(seed, dtype, shape, -2, 3);
         const y = { dtype, shape: [shape[0], shape[1], ...shape.slice(2).map(() => 1)] };
-        for (const kernel of ["GlobalAveragePool", "GlobalMaxPool"]) await expectEqual({ kernel, inputs: [x], outputs: [y] });
-        for (const p of [1, 2, 3]) await expectEqual({ kernel: "GlobalLpPool", inputs: [x], outputs: [y], attrs: { p } });
+        for (const kernel of ["GlobalAveragePool", "GlobalMaxPool"])
+          await expectEqual({ kernel, inputs: [x], outputs: [y] });
+        for (const p of [1, 2, 3])
+          await expectEqual({ kernel: "GlobalLpPool", inputs: [x], outputs: [y], attrs: { p } });
         const last = { dtype, shape: [shape[0], ...shape.slice(1, -1).map(() => 1), shape.at(-1)!] };
         await expectEqual({ kernel: "GlobalAveragePoolNHWC", inputs: [x], outputs: [last] });
       }

@@ -198,9 +198,7 @@ const maxPool =
       if (indices.dtype !== "int64") return undefined;
       const size = sizeOf(indices.shape);
       const positions = sizeOf(w.output);
-      const plane = last
-        ? `(u / ${positions * channels}) * ${channels} + u % ${channels}`
-        : `u / ${positions}`;
+      const plane = last ? `(u / ${positions * channels}) * ${channels} + u % ${channels}` : `u / ${positions}`;
       const offset = flagAttr(call.attrs, "column_major") ? columnMajor(w.input) : "found";
       dispatches.push({
         label: `${label}/indices`,
@@ -241,7 +239,8 @@ function maxUnits(label: string, x: OperandShape, y: OperandShape, w: Window): W
       const type = unitType(unit);
       const bits = unit === 1 ? "u32" : `vec${unit}<u32>`;
       const spread = (v: string): string => `${bits}(${v})`;
-      const isNan = (v: string): string => `(bitcast<${bits}>(${v}) & ${spread("0x7fffffffu")}) > ${spread("0x7f800000u")}`;
+      const isNan = (v: string): string =>
+        `(bitcast<${bits}>(${v}) & ${spread("0x7fffffffu")}) > ${spread("0x7f800000u")}`;
       const units = channels / unit;
       return {
         reads: [unitRead("x", { input: 0 }, x, unit)],
@@ -292,7 +291,10 @@ function foldPlanes(fold: Fold, x: OperandShape, y: OperandShape): WgslCall {
   const isDirect = y.dtype === "float32";
   const writes: Ref = isDirect ? { output: 0 } : { temporary: 0 };
   const { lanes, workgroup } = team;
-  const nan = unit === 1 ? nanOf("v") : `any((bitcast<vec${unit}<u32>>(v) & vec${unit}<u32>(0x7fffffffu)) > vec${unit}<u32>(0x7f800000u))`;
+  const nan =
+    unit === 1
+      ? nanOf("v")
+      : `any((bitcast<vec${unit}<u32>>(v) & vec${unit}<u32>(0x7fffffffu)) > vec${unit}<u32>(0x7f800000u))`;
   const body = fold.isMax ? `odd = odd || ${nan}; some = max(some, v);` : `some += ${fold.prepare("v")};`;
   const start = fold.isMax ? `${type}(bitcast<f32>(minusInfinity))` : `${type}()`;
   const lanesValue = fold.isMax ? maxOf(unit, "some") : sumOf(unit, "some");

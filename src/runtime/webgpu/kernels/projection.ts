@@ -42,7 +42,10 @@ fn kernel(index: i32) {
   for (var k = 0; k < ${depth / step}; k++) {
     ${all.map((r) => `let x_${r} = unit_x(row_${r} * ${depth / step} + k);`).join(" ")}
     ${parts
-      .map((part, p) => `{ let w = unit_weights((k * ${step} + ${p}) * ${across} + column); ${all.map((r) => `sum_${r} += x_${r}${part} * w;`).join(" ")} }`)
+      .map(
+        (part, p) =>
+          `{ let w = unit_weights((k * ${step} + ${p}) * ${across} + column); ${all.map((r) => `sum_${r} += x_${r}${part} * w;`).join(" ")} }`,
+      )
       .join("\n    ")}
   }
   ${all.map((r) => `if (first + ${r} < ${rows}) { result[(first + ${r}) * ${across} + column] = sum_${r}; }`).join("\n  ")}

@@ -28,7 +28,13 @@ const sum =
     if (dtype === "bool") return undefined;
     const finish = finishOf === undefined ? "p" : finishOf(dtype, count);
     if (finish === undefined) return undefined;
-    return scalarFold(dtype, ZEROS[scalarOf(dtype)]!, takeOf(dtype), is64Bit(dtype) ? "addLong(p, q)" : "p + q", finish);
+    return scalarFold(
+      dtype,
+      ZEROS[scalarOf(dtype)]!,
+      takeOf(dtype),
+      is64Bit(dtype) ? "addLong(p, q)" : "p + q",
+      finish,
+    );
   };
 
 const floatsOnly =
@@ -50,7 +56,9 @@ function meanOf(dtype: DType, count: number): string | undefined {
 }
 
 const product: FoldingOf = (dtype) =>
-  dtype === "bool" ? undefined : scalarFold(dtype, ONES[scalarOf(dtype)]!, "x", is64Bit(dtype) ? "mulLong(p, q)" : "p * q");
+  dtype === "bool"
+    ? undefined
+    : scalarFold(dtype, ONES[scalarOf(dtype)]!, "x", is64Bit(dtype) ? "mulLong(p, q)" : "p * q");
 
 /** Of floats, NaN comes through. The empty state is the first candidate to lose. */
 const extreme =
@@ -58,13 +66,23 @@ const extreme =
   (dtype) => {
     const scalar = scalarOf(dtype);
     if (scalar === "f32")
-      return scalarFold(dtype, `floatOf(${greatest ? "0xff800000u" : "0x7f800000u"})`, "x", greatest ? "larger(p, q)" : "smaller(p, q)");
+      return scalarFold(
+        dtype,
+        `floatOf(${greatest ? "0xff800000u" : "0x7f800000u"})`,
+        "x",
+        greatest ? "larger(p, q)" : "smaller(p, q)",
+      );
     if (scalar === "vec2<u32>") {
       const signed = dtype === "int64";
       const least = signed ? "vec2<u32>(0u, 0x80000000u)" : "vec2<u32>(0u, 0u)";
       const most = signed ? "vec2<u32>(0xffffffffu, 0x7fffffffu)" : "vec2<u32>(0xffffffffu, 0xffffffffu)";
       const less = signed ? "lessLong" : "lessUlong";
-      return scalarFold(dtype, greatest ? least : most, "x", `select(p, q, ${greatest ? `${less}(p, q)` : `${less}(q, p)`})`);
+      return scalarFold(
+        dtype,
+        greatest ? least : most,
+        "x",
+        `select(p, q, ${greatest ? `${less}(p, q)` : `${less}(q, p)`})`,
+      );
     }
     const [least, most] = scalar === "i32" ? ["bitcast<i32>(0x80000000u)", "0x7fffffff"] : ["0u", "0xffffffffu"];
     return scalarFold(dtype, greatest ? least : most, "x", greatest ? "max(p, q)" : "min(p, q)");
@@ -127,7 +145,12 @@ export const keyFunctions = `fn floatKey(x: f32, greatest: bool, nan: u32) -> u3
 `;
 
 /** Best element as (key, position); of equals the first, or the last: but the first NaN always. */
-function bestOf(dtype: DType, greatest: boolean, last: boolean, nan: string): Omit<Folding, "label" | "finish"> | undefined {
+function bestOf(
+  dtype: DType,
+  greatest: boolean,
+  last: boolean,
+  nan: string,
+): Omit<Folding, "label" | "finish"> | undefined {
   const key = keyOf(dtype, greatest, nan);
   if (key === undefined) return undefined;
   const first = "(p.y < q.y)";
@@ -148,7 +171,14 @@ const arg =
     const best = bestOf(x.dtype, greatest, flagAttr(attrs, "last"), "0xffffffffu");
     if (best === undefined) return undefined;
     const operand = { from: { input: 0 }, dtype: x.dtype, shape: x.shape };
-    const made = fold({ label, ...best, finish: "vec2<u32>(p.y, 0u)" }, operand, [intAttr(attrs, "axis")], { output: 0 }, "int64", 0);
+    const made = fold(
+      { label, ...best, finish: "vec2<u32>(p.y, 0u)" },
+      operand,
+      [intAttr(attrs, "axis")],
+      { output: 0 },
+      "int64",
+      0,
+    );
     return { ...made, dispatches: made.dispatches.map((one) => ({ ...one, code: `${keyFunctions}${one.code}` })) };
   };
 
@@ -162,7 +192,14 @@ const hardmax: WgslKernel = ({ inputs: [x], outputs: [y], attrs }) => {
   const inner = sizeOf(x.shape.slice((axes.at(-1) ?? x.shape.length - 1) + 1));
   const results = sizeOf(x.shape) / count;
   const operand = { from: { input: 0 }, dtype: x.dtype, shape: x.shape };
-  const made = fold({ label: "Hardmax/best", ...best, finish: "bitcast<i32>(p.y)" }, operand, axes, { temporary: 0 }, "int32", 1);
+  const made = fold(
+    { label: "Hardmax/best", ...best, finish: "bitcast<i32>(p.y)" },
+    operand,
+    axes,
+    { temporary: 0 },
+    "int32",
+    1,
+  );
   const marked = elementwise({
     label: "Hardmax",
     writes: { output: 0 },
@@ -185,14 +222,23 @@ const hardmax: WgslKernel = ({ inputs: [x], outputs: [y], attrs }) => {
 };
 
 export const reduceKernels: WgslTable = {
-  ReduceSum: reduce("ReduceSum", sum(() => "x")),
-  ReduceMean: reduce("ReduceMean", sum(() => "x", meanOf)),
+  ReduceSum: reduce(
+    "ReduceSum",
+    sum(() => "x"),
+  ),
+  ReduceMean: reduce(
+    "ReduceMean",
+    sum(() => "x", meanOf),
+  ),
   ReduceMax: reduce("ReduceMax", extreme(true)),
   ReduceMin: reduce("ReduceMin", extreme(false)),
   ReduceProd: reduce("ReduceProd", product),
   ReduceL1: reduce("ReduceL1", sum(magnitude)),
   ReduceL2: reduce("ReduceL2", sum(square, floatsOnly("sqrt(p)"))),
-  ReduceLogSum: reduce("ReduceLogSum", sum(() => "x", floatsOnly("logarithm(p)"))),
+  ReduceLogSum: reduce(
+    "ReduceLogSum",
+    sum(() => "x", floatsOnly("logarithm(p)")),
+  ),
   ReduceLogSumExp: reduce("ReduceLogSumExp", logSumExp),
   ReduceSumSquare: reduce("ReduceSumSquare", sum(square)),
   ArgMax: arg("ArgMax", true),

@@ -29,7 +29,9 @@ export interface Folding {
 
 /** Type in which a shader can write an element alone: packed ones are packed afterwards. */
 export const unpackedType = (dtype: DType): DType =>
-  is64Bit(dtype) ? dtype : ({ f32: "float32", i32: "int32", u32: "uint32" } as const)[scalarOf(dtype) as "f32" | "i32" | "u32"];
+  is64Bit(dtype)
+    ? dtype
+    : ({ f32: "float32", i32: "int32", u32: "uint32" } as const)[scalarOf(dtype) as "f32" | "i32" | "u32"];
 
 /**
  * A call whose one result is written by `dispatchesOf`, element by element in a type of whole words;
@@ -37,7 +39,10 @@ export const unpackedType = (dtype: DType): DType =>
  */
 export function packedAfter(
   y: OperandShape,
-  dispatchesOf: (writes: Ref, dtype: DType) => { readonly temporaries: readonly OperandShape[]; readonly dispatches: readonly WgslDispatch[] },
+  dispatchesOf: (
+    writes: Ref,
+    dtype: DType,
+  ) => { readonly temporaries: readonly OperandShape[]; readonly dispatches: readonly WgslDispatch[] },
 ): WgslCall {
   const dtype = unpackedType(y.dtype);
   if (dtype === y.dtype) return dispatchesOf({ output: 0 }, dtype);
@@ -62,10 +67,24 @@ export const packing = (y: OperandShape, from: Ref, writes: Ref, dtype: DType): 
     body: "return a;",
   });
 
-const SQUARES: Readonly<Record<number, number>> = { 64: 8, 256: 16 };
-
-/** Elements that one invocation folds before a workgroup pays. */
+/** Elements that one invocation adds up before it begins a new sum. */
 const SHORT = 64;
+/** Invocations that share a result where a workgroup has several. */
+const SHARE = 16;
+
+/** Invocations for each result of `count` elements that lie together. */
+function shareOfRows(count: number, results: number): 1 | 16 | 64 | 256 {
+  if (count < 32) return 1;
+  if (count < 1024 && results >= 64) return SHARE;
+  return count < 4096 ? 64 : 256;
+}
+
+/** Invocations for each result where neighbours in memory belong to different results, or lie apart. */
+function shareOfColumns(count: number, results: number): 1 | 16 | 64 | 256 {
+  if (count <= 64 || results >= 32768) return 1;
+  if (results >= SHARE) return SHARE;
+  return count < 4096 ? 64 : 256;
+}
 /** Elements of a segment of a row that is cut. */
 const SEGMENT = 16384;
 
@@ -76,7 +95,10 @@ export interface FoldedOperand {
 }
 
 /** Walks over the results, and over the elements of one. */
-function walksOf(shape: readonly number[], axes: readonly number[]): { readonly starts: Walk; readonly elements: Walk } {
+function walksOf(
+  shape: readonly number[],
+  axes: readonly number[],
+): { readonly starts: Walk; readonly elements: Walk } {
   const strides = stridesOf(shape);
   const pick = (chosen: boolean): Walk => {
     const dims = shape.map((_, d) => d).filter((d) => axes.includes(d) === chosen);
@@ -112,7 +134,10 @@ export function fold(
         { temporary },
         segments,
         // Positions count on from segment to segment.
-        { start: (o) => offsetOf(starts, `(${o} / ${parts}u)`), element: (r, o) => offsetOf(elements, `(${r} + (${o} % ${parts}u) * ${length}u)`) },
+        {
+          start: (o) => offsetOf(starts, `(${o} / ${parts}u)`),
+          element: (r, o) => offsetOf(elements, `(${r} + (${o} % ${parts}u) * ${length}u)`),
+        },
       );
       const second = foldDispatch(
         { ...folding, take: "x" },
@@ -145,8 +170,8 @@ function foldDispatch(
   const count = sizeOf(elements.shape);
   const results = sizeOf(starts.shape);
   const rows = offsets === undefined && elements.shape.length > 0 && isRow(elements);
-  const long = rows ? count >= SHORT : count > SHORT && results < 1024;
-  const wide = rows && x.dtype === "float32" && count % 4 === 0 && long;
+  const share = rows ? shareOfRows(count, results) : shareOfColumns(count, results);
+  const wide = rows && x.dtype === "float32" && count % 4 === 0 && share > 1;
   const start = offsets?.start ?? ((o: string): string => offsetOf(starts, o));
   const element = offsets?.element ?? ((r: string): string => offsetOf(elements, r));
   const stored = is64Bit(dtype) ? "bitcast<vec2<i32>>(value)" : dtype === "uint32" ? "bitcast<i32>(value)" : "value";
@@ -163,9 +188,11 @@ fn finish(p: ${state}) -> ${scalarOf(dtype)} { return ${finish}; }`;
     label,
     writes,
     writeComponents: is64Bit(dtype) ? (2 as const) : (1 as const),
-    reads: [{ name: "in0", from: x.from, components: wide ? (4 as const) : is64Bit(x.dtype) ? (2 as const) : (1 as const) }],
+    reads: [
+      { name: "in0", from: x.from, components: wide ? (4 as const) : is64Bit(x.dtype) ? (2 as const) : (1 as const) },
+    ],
   };
-  if (!long) {
+  if (share === 1) {
     return {
       ...common,
       ...invocations(results),
@@ -185,12 +212,16 @@ fn kernel(index: i32) {
 }`),
     };
   }
-  const size = count >= 4096 ? 256 : 64;
-  const square = SQUARES[size]!;
+  const size = share > SHARE ? share : SHARE * SHARE;
+  // Results of a workgroup; neighbours in memory go to neighbouring invocations.
+  const own = size / share;
+  const lines = rows || own === 1 ? `lane / ${share}u` : `lane % ${own}u`;
+  const turn = rows || own === 1 ? `lane % ${share}u` : `lane / ${own}u`;
+  const apart = rows || own === 1 ? 1 : own;
   // Four elements at a time go into four states.
   const scan = wide
     ? `var totals = array<${state}, 4>(empty(), empty(), empty(), empty());
-  for (var r = lane; r < ${count / 4}u; r = r + ${size}u) {
+  for (var r = turn; r < ${count / 4}u; r = r + ${share}u) {
     let v = in0[(base >> 2u) + i32(r)];
     totals[0] = join(totals[0], take(v.x, 4u * r));
     totals[1] = join(totals[1], take(v.y, 4u * r + 1u));
@@ -199,32 +230,43 @@ fn kernel(index: i32) {
   }
   let total = join(join(totals[0], totals[1]), join(totals[2], totals[3]));`
     : `var total = empty();
-  for (var r = lane; r < ${count}u; r = r + ${size}u) { total = join(total, element(base, r, o)); }`;
-  return {
-    ...common,
-    workgroupSize: [size, 1, 1],
-    workgroups: spread(results),
-    code: withMath(`var<workgroup> parts: array<${state}, ${size}>;
-${functions}
-fn kernel(index: i32) {
-  let lane = localIndex;
-  let group = index / ${size};
-  let o = u32(min(group, ${results - 1}));
-  let base = ${start("o")};
-  ${scan}
-  parts[lane] = total;
-  workgroupBarrier();
-  var joined = total;
+  for (var block = turn; block < ${count}u; block = block + ${share * SHORT}u) {
+    var part = empty();
+    for (var r = block; r < min(block + ${share * SHORT}u, ${count}u); r = r + ${share}u) { part = join(part, element(base, r, o)); }
+    total = join(total, part);
+  }`;
+  // One result of the workgroup: in two steps, so that no invocation joins more than the root of all.
+  const square = share > SHARE ? Math.sqrt(share) : 1;
+  const first =
+    square === 1
+      ? ""
+      : `
   if (lane < ${square}u) {
     for (var k = 1u; k < ${square}u; k = k + 1u) { joined = join(joined, parts[lane + k * ${square}u]); }
   }
   workgroupBarrier();
   parts[lane] = joined;
+  workgroupBarrier();`;
+  return {
+    ...common,
+    workgroupSize: [size, 1, 1],
+    workgroups: spread(Math.ceil(results / own)),
+    code: withMath(`var<workgroup> parts: array<${state}, ${size}>;
+${functions}
+fn kernel(index: i32) {
+  let lane = localIndex;
+  let turn = ${turn};
+  let line = (index / ${size}) * ${own} + i32(${lines});
+  let o = u32(min(line, ${results - 1}));
+  let base = ${start("o")};
+  ${scan}
+  parts[lane] = total;
   workgroupBarrier();
-  if (lane == 0u && group < ${results}) {
-    for (var k = 1u; k < ${square}u; k = k + 1u) { joined = join(joined, parts[k]); }
+  var joined = total;${first}
+  if (turn == 0u && line < ${results}) {
+    for (var k = 1u; k < ${square === 1 ? share : square}u; k = k + 1u) { joined = join(joined, parts[lane + k * ${apart}u]); }
     let value = finish(joined);
-    result[group] = ${stored};
+    result[line] = ${stored};
   }
 }`),
   };

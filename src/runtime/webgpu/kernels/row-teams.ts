@@ -13,7 +13,7 @@ export interface Team {
 export function teamFor(rows: number, units: number): Team {
   const few = rows < 512;
   if (units <= (few ? 4 : 8)) return { lanes: 1, workgroup: 64 };
-  if (units <= (few ? 32 : 64)) return { lanes: 8, workgroup: 64 };
+  if (units <= (few ? 32 : 256)) return { lanes: 8, workgroup: 64 };
   if (units <= (few ? 512 : 2048)) return { lanes: 64, workgroup: 64 };
   return { lanes: 256, workgroup: 256 };
 }

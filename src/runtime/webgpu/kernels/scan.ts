@@ -16,7 +16,15 @@ interface Scan {
   readonly step: (dtype: DType) => string;
 }
 
-function scanDispatch(scan: Scan, x: OperandShape, axis: number, exclusive: boolean, reverse: boolean, writes: Ref, dtype: DType): WgslDispatch {
+function scanDispatch(
+  scan: Scan,
+  x: OperandShape,
+  axis: number,
+  exclusive: boolean,
+  reverse: boolean,
+  writes: Ref,
+  dtype: DType,
+): WgslDispatch {
   const count = x.shape[axis]!;
   const inner = sizeOf(x.shape.slice(axis + 1));
   const lines = sizeOf(x.shape) / count;
@@ -64,15 +72,15 @@ fn kernel(index: i32) {
   let lane = i32(localIndex);
   let group = index / ${GROUP};
   let base = start(min(group, ${lines - 1}));
-  let from = min(lane * ${chunk}, ${count});
-  let to = select(from, min(from + ${chunk}, ${count}), group < ${lines});
+  let head = min(lane * ${chunk}, ${count});
+  let end = select(head, min(head + ${chunk}, ${count}), group < ${lines});
   var total = ${scan.empty(scalar)};
-  for (var k = from; k < to; k = k + 1) { total = join(total, load_in0(${position})); }
+  for (var k = head; k < end; k = k + 1) { total = join(total, load_in0(${position})); }
   parts[lane] = total;
   workgroupBarrier();
   total = ${scan.empty(scalar)};
   for (var p = 0; p < lane; p = p + 1) { total = join(total, parts[p]); }
-  for (var k = from; k < to; k = k + 1) {
+  for (var k = head; k < end; k = k + 1) {
     ${body}
   }
 }`),

@@ -26,7 +26,11 @@ interface Lines {
   readonly k: number;
 }
 
-const functionsOf = (x: OperandShape, key: string, { count, inner }: Lines): string => `${keyFunctions}${loaderOf("in0", x.dtype)}
+const functionsOf = (
+  x: OperandShape,
+  key: string,
+  { count, inner }: Lines,
+): string => `${keyFunctions}${loaderOf("in0", x.dtype)}
 fn start(line: i32) -> i32 { return (line / ${inner}) * ${count * inner} + line % ${inner}; }
 fn keyAt(at: i32) -> u32 { let x = load_in0(at); return ${key}; }`;
 

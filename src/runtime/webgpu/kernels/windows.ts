@@ -39,15 +39,16 @@ export function overTaps(w: Window, body: string): string {
   const rank = w.input.length;
   const line = (d: number): string => {
     const index = `o${d} * ${w.strides[d]} - ${w.pads[d]} + t${d} * ${w.dilations[d]}`;
-    const test = leaves(w, d) ? `if (i${d} < 0 || i${d} >= ${w.input[d]}) { continue; }` : "";
     const inner =
       d + 1 < rank
         ? line(d + 1)
         : `let at = ${strides.map((stride, k) => `i${k} * ${stride}`).join(" + ")};
 let tap = ${taps.map((stride, k) => `t${k} * ${stride}`).join(" + ")};
 ${body}`;
-    return `for (var t${d} = 0; t${d} < ${w.kernel[d]}; t${d}++) { let i${d} = ${index}; ${test}
-${inner} }`;
+    // Not `continue`: compilers unroll plain bodies.
+    const guarded = leaves(w, d) ? `if (i${d} >= 0 && i${d} < ${w.input[d]}) { ${inner} }` : inner;
+    return `for (var t${d} = 0; t${d} < ${w.kernel[d]}; t${d}++) { let i${d} = ${index};
+${guarded} }`;
   };
   return line(0);
 }

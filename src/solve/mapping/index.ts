@@ -1,0 +1,13 @@
+/** The mapping game: environment, simulator, bound and portfolio. */
+export { ascend, type BoundCertificate, certificate, newAscent } from "./bound.ts";
+export { provenBound } from "./check-bound.ts";
+export { subsetSumCapacity } from "./capacity.ts";
+export { checkMapping } from "./check.ts";
+export { type Episode, fork, type GameRules, isOver, legalActions, planOfEpisode, reset, step } from "./environment.ts";
+export { type GameFile, readGame } from "./game-file.ts";
+export { allFastSeconds, allSlowSeconds, type Instance, prepare } from "./instance.ts";
+export type { Action, Move } from "./moves.ts";
+export type { Prior } from "./mcts.ts";
+export { defaultBudget, mapMemory, type MapParams, type MapProgress, type MapResult } from "./portfolio.ts";
+export { simulate, type Simulation } from "./simulate.ts";
+export type * from "./types.ts";
