@@ -17,6 +17,8 @@ import { halfStorage } from "./half-storage.ts";
 import { inPlace } from "./in-place.ts";
 import { livePeak, liveRanges } from "./liveness.ts";
 import { lower } from "./lower.ts";
+import { type MapMemoryOptions, mapProgram, type MemoryMapping, needsMapping } from "./map-memory/index.ts";
+import { layOut, type MappedLayout } from "./map-memory/layout.ts";
 import { offload } from "./offload.ts";
 import { PASSES, passByName, type PassName } from "./registry.ts";
 import { schedule } from "./schedule.ts";
@@ -33,6 +35,7 @@ export {
   livePeak,
   liveRanges,
   lower,
+  mapProgram,
   offload,
   PASSES,
   passByName,
@@ -40,6 +43,7 @@ export {
 };
 export type { Allocation, AllocateOptions, Placed } from "./allocate.ts";
 export type { LiveRange, Peak } from "./liveness.ts";
+export type { MapMemoryOptions, MemoryMapping } from "./map-memory/index.ts";
 export type { PassInfo, PassName } from "./registry.ts";
 
 export interface PlanOptions extends AllocateOptions {
@@ -49,6 +53,8 @@ export interface PlanOptions extends AllocateOptions {
   readonly dispatches?: DispatchSource | undefined;
   /** Float32 tensors that are stored as float16, on GPU targets: weights, or activations too. */
   readonly half?: "weights" | "all" | undefined;
+  /** Maps values to a fast and a slow memory; where left out, only on targets that can't do without. */
+  readonly mapMemory?: MapMemoryOptions | undefined;
   /** Called after every pass; throws where an invariant is broken. */
   readonly check: (ir: Graph | Program, pass: string) => void;
 }
@@ -69,6 +75,7 @@ export function planGraph(
     return ir;
   };
   const source = options.dispatches;
+  const mapMemory = options.mapMemory ?? (needsMapping(target) ? {} : undefined);
   const lowered = (laidOut: Graph): Program => {
     const program = checked(lower(laidOut, target), "lower");
     // Hidden temporaries of GPU kernels are ordinary values from here on.
@@ -88,9 +95,13 @@ export function planGraph(
     if (wants("schedule")) program = checked(schedule(program), "schedule");
     // Sharing before offsets: blocks that become one need one offset.
     if (wants("in-place")) program = checked(inPlace(program), "in-place");
+    // Mapping decides by itself what moves.
+    if (mapMemory !== undefined)
+      return { program, arenaBytes: livePeak(liveRanges(program), program.steps.length).bytes };
     // Last of what changes live ranges: only what does not fit is moved away.
     program = checked(offload(program, target), "offload");
-    return { program, allocation: allocate(program, target, options) };
+    const allocation = allocate(program, target, options);
+    return { program, allocation, arenaBytes: allocation.arena.height };
   };
 
   // What the model's own order costs without any planning: no plan may need more.
@@ -105,7 +116,7 @@ export function planGraph(
   let failure: unknown;
   for (const candidate of laidOut === folded ? [folded] : [laidOut, folded]) {
     // A converted layout may need a transposed copy at the worst moment: then the model's own layout is better.
-    if (planned !== undefined && planned.allocation.arena.height <= fileOrderPeakBytes) break;
+    if (planned !== undefined && planned.arenaBytes <= fileOrderPeakBytes) break;
     try {
       const made = planLayout(candidate);
       if (planned === undefined || isBetter(made, planned)) planned = made;
@@ -115,6 +126,11 @@ export function planGraph(
     }
   }
   if (planned === undefined) throw failure;
+  const { program } = planned;
+  const seed = options.seed ?? 0;
+  // After all that changes the steps: their order and costs are the board that it plays on.
+  const mapped = mapMemory === undefined ? undefined : mapAndLayOut(program, target, { seed, ...mapMemory });
+  const allocation = planned.allocation ?? allocateMapped(program, target, options, mapped!.layout);
   const names: PassName[] = [
     "fold-batch-norm",
     "channels-last",
@@ -122,38 +138,80 @@ export function planGraph(
     "lower",
     "schedule",
     "in-place",
+    ...(mapped === undefined ? [] : ["map-memory" as const]),
     "allocate",
     "emit",
   ];
-  const plan = emit(planned.program, target, planned.allocation, {
+  const plan = emit(program, target, allocation, {
     model,
+    mapped,
     fileOrderPeakBytes,
     trace:
       source === undefined
         ? null
         : {
-            sha256: source.digest(planned.program.calls.map((call) => call.digest)),
+            sha256: source.digest(program.calls.map((call) => call.digest)),
             limits: { ...source.limits },
           },
     provenance: {
       version,
-      passes: names.filter(wants).map((name) => ({ name, options: {} })),
-      seed: options.seed ?? 0,
+      passes: names
+        .filter(wants)
+        .map((name) => ({ name, options: name === "map-memory" && mapped !== undefined ? mapped.options : {} })),
+      seed,
       budget: options.budget ?? DEFAULT_BUDGET,
       deterministic: true,
     },
   });
-  return { plan, program: planned.program };
+  return { plan, program };
 }
 
 interface Planned {
   readonly program: Program;
-  readonly allocation: Allocation;
+  /** Undefined where the mapping comes first. */
+  readonly allocation?: Allocation;
+  readonly arenaBytes: number;
+}
+
+interface Mapped {
+  readonly mapping: MemoryMapping;
+  readonly layout: MappedLayout;
+  /** As they go into the provenance: they make the same plan again. */
+  readonly options: Record<string, string | number>;
+}
+
+function mapAndLayOut(program: Program, target: Target, options: MapMemoryOptions): Mapped {
+  const mapping = mapProgram(program, target, options);
+  const { seed, gap, preset } = options;
+  return {
+    mapping,
+    layout: layOut(program, target, mapping),
+    options: {
+      budget: mapping.budget,
+      ...(seed === undefined ? {} : { seed }),
+      ...(gap === undefined ? {} : { gap }),
+      ...(preset === undefined ? {} : { preset }),
+    },
+  };
+}
+
+/** Offsets in slow memory, for what a mapping leaves there. */
+function allocateMapped(
+  program: Program,
+  target: Target,
+  options: AllocateOptions,
+  { items, slow }: MappedLayout,
+): Allocation {
+  const stepAt = (moment: number): number | undefined => {
+    const item = items[moment];
+    return item?.kind === "step" ? item.step : undefined;
+  };
+  return allocate(program, target, options, { ranges: slow, moments: Math.max(1, items.length), stepAt });
 }
 
 /** Less memory, but never for more steps that the GPU has no kernel for. */
 function isBetter(a: Planned, b: Planned): boolean {
   const onHost = ({ program }: Planned): number =>
     program.calls.length === 0 ? 0 : program.steps.filter((step) => step.dispatch === undefined).length;
-  return onHost(a) <= onHost(b) && a.allocation.arena.height < b.allocation.arena.height;
+  return onHost(a) <= onHost(b) && a.arenaBytes < b.arenaBytes;
 }

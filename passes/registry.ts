@@ -13,6 +13,7 @@ export type PassName =
   | "lower"
   | "schedule"
   | "in-place"
+  | "map-memory"
   | "allocate"
   | "emit";
 
@@ -23,6 +24,8 @@ export interface PassInfo {
   readonly to: "graph" | "program" | "plan";
   /** Whether a plan can be made without it. */
   readonly optional: boolean;
+  /** Whether it runs only where it is asked for. */
+  readonly onRequest?: boolean;
   /** For passes of one stage, which `strata opt` can run on textual IR. */
   readonly graph?: (graph: Graph) => Graph;
   readonly program?: (program: Program) => Program;
@@ -60,6 +63,14 @@ export const PASSES: readonly PassInfo[] = [
     to: "program",
     optional: true,
     program: inPlace,
+  },
+  {
+    name: "map-memory",
+    summary: "map values to a fast and a slow memory, with copies beside the steps (budget, preset, gap, seed)",
+    from: "program",
+    to: "plan",
+    optional: true,
+    onRequest: true,
   },
   {
     name: "allocate",
