@@ -9,7 +9,7 @@ import { storageOn, sizeOf } from "../../kernels/access.ts";
 import type { Tensor } from "../../kernels/types.ts";
 import type { KernelStep, Plan } from "../../plan/schema.ts";
 import { copyOut, putInputs } from "../io.ts";
-import { plannedRegions, unplannedRegions, type Location } from "../regions.ts";
+import { operationsOf, plannedRegions, unplannedRegions, type Location } from "../regions.ts";
 import { bindStep, kernelOf } from "../step.ts";
 import type { Executable, Executor, LoadOptions } from "../types.ts";
 import { fillWeights } from "../weights.ts";
@@ -29,23 +29,27 @@ function loadWasm(backend: WasmBackend, plan: Plan, options: LoadOptions): Execu
   const owned: TensorInfo[] = [];
   const address = (at: Location): number => bases[at.region]! + at.offset;
 
-  const place = (id: number): Tensor | undefined => {
-    const at = regions.locations[id];
+  const place = (id: number, at = regions.locations[id]): Tensor | undefined => {
     if (at === undefined) return undefined;
     const { dtype, shape } = plan.values[id]!;
     return { dtype, shape, data: storageOn(dtype, backend.heap(), address(at), sizeOf(shape)) };
   };
   const needPlace = (id: number): Tensor => place(id) ?? missing(plan, id);
+  /** The tensor of a value where a step finds it. */
+  const found =
+    (step: number) =>
+    (id: number): Tensor =>
+      place(id, regions.at(id, step)) ?? missing(plan, id);
 
-  fillWeights(plan, place, options.constant);
+  fillWeights(plan, (id) => place(id), options.constant);
 
-  // A tensor of TensorFlow.js for a value in a shape, made once: its caches are keyed by tensor id.
+  // A tensor of TensorFlow.js for a value at a place in a shape, made once: its caches are keyed by tensor id.
   const shown = new Map<string, TensorInfo>();
-  const infoOf = (id: number, shape: readonly number[]): TensorInfo => {
-    const key = `${id}:${shape.join(",")}`;
+  const infoOf = (step: number, id: number, shape: readonly number[]): TensorInfo => {
+    const at = regions.at(id, step) ?? missing(plan, id);
+    const key = `${id}@${at.region}+${at.offset}:${shape.join(",")}`;
     let info = shown.get(key);
     if (info === undefined) {
-      const at = regions.locations[id] ?? missing(plan, id);
       info = backend.tensorAt(address(at), shape, "float32");
       shown.set(key, info);
       owned.push(info);
@@ -54,17 +58,27 @@ function loadWasm(backend: WasmBackend, plan: Plan, options: LoadOptions): Execu
   };
 
   /** Steps as closures over one heap buffer; growing the heap makes them stale. */
-  const steps = plan.steps.flatMap((step) => (step.kind === "kernel" ? [step] : []));
-  const tfjsSteps = steps.map((step) => prepareTfjs(backend, step, needPlace, infoOf));
+  const operations = operationsOf(plan, regions);
+  const tfjsSteps = operations.map((operation) =>
+    "copy" in operation
+      ? undefined
+      : prepareTfjs(backend, operation.step, found(operation.index), (id, shape) => infoOf(operation.index, id, shape)),
+  );
   let boundTo: ArrayBufferLike | undefined;
   let bound: (() => void)[] = [];
   const bind = (): void => {
     boundTo = backend.heap();
-    bound = steps.map((step, i) => {
+    const heap = new Uint8Array(backend.heap());
+    bound = operations.map((operation, i) => {
       const tfjs = tfjsSteps[i];
       if (tfjs !== undefined) return tfjs;
-      const kernel = kernelOf(step);
-      const call = bindStep(step, needPlace);
+      if ("copy" in operation) {
+        const { from, to, bytes } = operation.copy;
+        const start = address(from);
+        return () => void heap.copyWithin(address(to), start, start + bytes);
+      }
+      const kernel = kernelOf(operation.step);
+      const call = bindStep(operation.step, found(operation.index));
       return () => kernel(call);
     });
   };
@@ -78,16 +92,16 @@ function loadWasm(backend: WasmBackend, plan: Plan, options: LoadOptions): Execu
     },
     async profile(inputs, clock) {
       putInputs(plan, inputs, needPlace);
-      return steps.map((step, i) => {
+      return operations.map(({ index }, i) => {
         if (boundTo !== backend.heap()) bind();
         const start = clock();
         bound[i]!();
-        return { step: plan.steps.indexOf(step), seconds: clock() - start, clock: "host" as const };
+        return { step: index, seconds: clock() - start, clock: "host" as const };
       });
     },
     async run(inputs) {
       putInputs(plan, inputs, needPlace);
-      for (let i = 0; i < steps.length; i++) {
+      for (let i = 0; i < operations.length; i++) {
         // TensorFlow.js packs weights on the first run and may grow the heap under our views.
         if (boundTo !== backend.heap()) bind();
         bound[i]!();
