@@ -44,7 +44,7 @@ const emitMappedStep = (step: KernelStep, index: number, mapping: MemoryMapping)
   fast: [...mapping.fastAt[index]!].sort((a, b) => a - b),
 });
 
-const emitMapping = (mapping: MemoryMapping): PlanMapping => {
+const emitMapping = (mapping: MemoryMapping, { indexOf }: MappedLayout): PlanMapping => {
   const { fastMemory, slowMemory, method, proof, evaluations, allSlowSeconds, allFastSeconds, certificate } = mapping;
   const { lambda, units, kappa, beta, mu } = certificate;
   return {
@@ -61,8 +61,8 @@ const emitMapping = (mapping: MemoryMapping): PlanMapping => {
     kappa: kappa.map((list) => [...list]),
     beta: [...beta],
     mu: [...mu],
-    secondsPerByte: null,
-    drops: [],
+    secondsPerByte: mapping.secondsPerByte,
+    drops: mapping.drops.map(({ step, ...drop }) => ({ step: indexOf[step]!, ...drop })),
   };
 };
 
@@ -193,7 +193,7 @@ export function emit(program: Program, target: Target, allocation: Allocation, f
     certificate: {
       loads,
       status: alignUp(arenaBytes, alignment) <= arena.lowerBound ? "optimal" : "feasible",
-      ...(mapped === undefined ? {} : { mapping: emitMapping(mapped.mapping) }),
+      ...(mapped === undefined ? {} : { mapping: emitMapping(mapped.mapping, mapped.layout) }),
     },
     provenance: facts.provenance,
   };

@@ -180,12 +180,12 @@ export const ALWAYS: Readonly<Record<string, Change>> = {
     const { mapping, ...others } = plan.certificate;
     return mapping === undefined ? undefined : { ...plan, certificate: others };
   },
-  "explanation of a fast access": certificate(() => ({
-    drops: [{ step: 0, value: 0, savedSeconds: 0, residencySeconds: 0, copySeconds: 0, reason: "" }].map((drop) => ({
-      ...drop,
-      step: 1_000_000,
-    })),
-  })),
+  "explanation of a step that is not there": certificate(({ drops }) =>
+    drops.length === 0 ? undefined : { drops: drops.map((drop) => ({ ...drop, step: drop.step + 1_000_000 })) },
+  ),
+  "an access explained twice": certificate(({ drops }) =>
+    drops.length === 0 ? undefined : { drops: [...drops, drops[0]!] },
+  ),
 };
 
 /** May leave a plan: then the byte-level simulator must find it good. */
