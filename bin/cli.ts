@@ -11,6 +11,7 @@ import { mapCommand } from "./commands/map.ts";
 import { modelCommand } from "./commands/model.ts";
 import { optCommand } from "./commands/opt.ts";
 import { passesCommand } from "./commands/passes.ts";
+import { reportCommand } from "./commands/report.ts";
 import { runCommand as runVerb } from "./commands/run.ts";
 import { schemaCommand } from "./commands/schema.ts";
 import { targetsCommand } from "./commands/targets.ts";
@@ -21,6 +22,7 @@ const COMMANDS: readonly Command[] = [
   inspectCommand,
   verifyCommand,
   runVerb,
+  reportCommand,
   estimateCommand,
   conformanceCommand,
   mapCommand,

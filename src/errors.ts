@@ -439,6 +439,15 @@ export const providerMissing = (
     cause,
   });
 
+/** A picture as PNG without what renders it. */
+export const rendererMissing = (cause: unknown): InputError =>
+  new InputError({
+    code: "renderer-missing",
+    message: "PNG needs @resvg/resvg-js, which is not installed or does not load",
+    help: "npm install @resvg/resvg-js, or write .svg",
+    cause,
+  });
+
 /** A shape depends on data that is known only at run time. */
 export const shapeDependsOnData = (node: string, op: string, message: string): InputError =>
   new InputError({
