@@ -108,7 +108,7 @@ export const ALWAYS: Readonly<Record<string, Change>> = {
   "eviction dropped": dropped((own, { slowMemory }) => own.to === slowMemory),
   "stall left out": copy(
     ({ stallSeconds = 0 }, { summary: { seconds } }) => stallSeconds > 1e-6 * seconds,
-    ({ stallSeconds, ...own }) => own,
+    ({ kind, value, from, to, start, done }) => ({ kind, value, from, to, start, done }),
   ),
   "stall made longer": copy(
     () => true,

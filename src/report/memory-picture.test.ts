@@ -74,7 +74,8 @@ describe("memory picture", () => {
       values: mapped.values.map((value) => ({ ...value, name: `<img src=x onerror=${value.id}>` })),
     };
     const svg = memoryPicture([hostile]);
-    expect(svg).not.toMatch(/<script|<img|\u001b/);
+    expect(svg).not.toMatch(/<script|<img/);
+    expect(svg).not.toContain("\u001b");
     expect(svg).toContain("&lt;script&gt;");
   });
 
