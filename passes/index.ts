@@ -18,7 +18,7 @@ import { inPlace } from "./in-place.ts";
 import { livePeak, liveRanges } from "./liveness.ts";
 import { lower } from "./lower.ts";
 import { offload } from "./offload.ts";
-import { PASSES, passByName, type PassName } from "./registry.ts";
+import { PASSES, passByName, type PassInfo, type PassName } from "./registry.ts";
 import { schedule } from "./schedule.ts";
 
 export {
@@ -89,7 +89,7 @@ export function planGraph(
     // Sharing before offsets: blocks that become one need one offset.
     if (wants("in-place")) program = checked(inPlace(program), "in-place");
     // Last of what changes live ranges: only what does not fit is moved away.
-    program = checked(offload(program, target), "offload");
+    if (wants("offload")) program = checked(offload(program, target), "offload");
     return { program, allocation: allocate(program, target, options) };
   };
 
@@ -115,16 +115,14 @@ export function planGraph(
     }
   }
   if (planned === undefined) throw failure;
-  const names: PassName[] = [
-    "fold-batch-norm",
-    "channels-last",
-    "fuse",
-    "lower",
-    "schedule",
-    "in-place",
-    "allocate",
-    "emit",
-  ];
+  const ran = ({ name }: PassInfo): boolean =>
+    name === "half-storage"
+      ? options.half !== undefined && source !== undefined
+      : name === "dispatch"
+        ? source !== undefined
+        : name === "channels-last"
+          ? convert
+          : wants(name);
   const plan = emit(planned.program, target, planned.allocation, {
     model,
     fileOrderPeakBytes,
@@ -137,7 +135,10 @@ export function planGraph(
           },
     provenance: {
       version,
-      passes: names.filter(wants).map((name) => ({ name, options: {} })),
+      passes: PASSES.filter(ran).map(({ name }) => ({
+        name,
+        options: name === "half-storage" ? { store: options.half! } : {},
+      })),
       seed: options.seed ?? 0,
       budget: options.budget ?? DEFAULT_BUDGET,
       deterministic: true,
