@@ -2,7 +2,7 @@
 import type { Builder } from "./builder.ts";
 import { dim, number, type Family, type OptionInfo } from "./family.ts";
 
-const IMAGE: readonly OptionInfo[] = [
+export const IMAGE: readonly OptionInfo[] = [
   { name: "batch", default: 1, description: "images at once" },
   { name: "image", default: 224, description: "height and width" },
   { name: "classes", default: 1000, description: "results" },
@@ -12,19 +12,20 @@ const IMAGE: readonly OptionInfo[] = [
 interface Conv {
   readonly kernel: number;
   readonly stride?: number;
+  /** Half the kernel where left out: the size is kept. */
+  readonly pad?: number;
   readonly group?: number;
   readonly bias?: boolean;
 }
 
-function conv(
+export function conv(
   b: Builder,
   x: string,
   name: string,
   from: number,
   to: number,
-  { kernel, stride = 1, group = 1, bias = false }: Conv,
+  { kernel, stride = 1, pad = Math.floor(kernel / 2), group = 1, bias = false }: Conv,
 ): string {
-  const pad = Math.floor(kernel / 2);
   const operands = [x, b.weight(`${name}.weight`, [to, from / group, kernel, kernel])];
   if (bias) operands.push(b.weight(`${name}.bias`, [to], "zeros"));
   return b.op("Conv", operands, `${name}/Conv`, {
@@ -36,7 +37,7 @@ function conv(
   });
 }
 
-const batchNorm = (b: Builder, x: string, name: string, channels: number): string =>
+export const batchNorm = (b: Builder, x: string, name: string, channels: number): string =>
   b.op(
     "BatchNormalization",
     [
@@ -50,9 +51,9 @@ const batchNorm = (b: Builder, x: string, name: string, channels: number): strin
     { epsilon: { float: 1e-5 } },
   );
 
-const relu = (b: Builder, x: string, name: string): string => b.op("Relu", [x], `${name}/Relu`);
+export const relu = (b: Builder, x: string, name: string): string => b.op("Relu", [x], `${name}/Relu`);
 
-function classifier(b: Builder, x: string, name: string, from: number, to: number): string {
+export function classifier(b: Builder, x: string, name: string, from: number, to: number): string {
   return b.op(
     "Gemm",
     [x, b.weight(`${name}.weight`, [to, from], "uniform", from), b.weight(`${name}.bias`, [to], "zeros")],
