@@ -133,7 +133,10 @@ export function offloadFloor(program: Program, target: Target): Floor {
       const { from, to } = spanOf(wait, program.steps.length);
       for (let t = from; t < to; t++) load[t]! -= sizes.get(wait.root)!;
     }
-  return load.reduce<Floor>((most, bytes, step) => (bytes > most.bytes ? { bytes, step } : most), { bytes: 0, step: 0 });
+  return load.reduce<Floor>((most, bytes, step) => (bytes > most.bytes ? { bytes, step } : most), {
+    bytes: 0,
+    step: 0,
+  });
 }
 
 /** Aligned bytes live at each step. */
@@ -232,7 +235,9 @@ function choose(
 const isAway = (away: readonly Wait[], root: ValueId, step: number): boolean =>
   away.some(
     (wait) =>
-      wait.root === root && (wait.after === undefined || wait.after < step) && (wait.before === undefined || step < wait.before),
+      wait.root === root &&
+      (wait.after === undefined || wait.after < step) &&
+      (wait.before === undefined || step < wait.before),
   );
 
 function tooLarge(program: Program, target: Target, floor: Floor, blocks: readonly Block[]): Error {

@@ -24,11 +24,16 @@ export function recomputation(
   const maker = steps.findIndex((step) => step.writes.includes(root));
   const step = steps[maker];
   if (step === undefined || step.writes.length !== 1) return undefined;
-  if (step.dispatch !== undefined && steps.some((other, i) => i !== maker && other.dispatch?.call === step.dispatch!.call))
+  if (
+    step.dispatch !== undefined &&
+    steps.some((other, i) => i !== maker && other.dispatch?.call === step.dispatch!.call)
+  )
     return undefined;
   // A call's operands are one list for all its dispatches: those that run before can't have read another block.
   const later = new Set(
-    steps.slice(before).flatMap((other) => (other.reads.some((id) => sharing.has(id)) ? (other.dispatch?.call ?? []) : [])),
+    steps
+      .slice(before)
+      .flatMap((other) => (other.reads.some((id) => sharing.has(id)) ? (other.dispatch?.call ?? []) : [])),
   );
   if (steps.slice(0, before).some((other) => other.dispatch !== undefined && later.has(other.dispatch.call)))
     return undefined;
@@ -39,7 +44,9 @@ export function recomputation(
     (operand) =>
       isLive(operand, before) &&
       // Written over since by an in-place result, it would be another value's bytes.
-      !steps.some((other, i) => i > maker && i < before && other.writes.some((id) => values[id]!.storage.value === operand)),
+      !steps.some(
+        (other, i) => i > maker && i < before && other.writes.some((id) => values[id]!.storage.value === operand),
+      ),
   );
   return atHand ? { maker, operands, seconds: step.seconds } : undefined;
 }

@@ -167,8 +167,7 @@ function prune(state: State, chosen: readonly number[]): number[] {
 /** What is given beyond the demand, by time. */
 function surplus({ problem, demand, from, to }: State, chosen: Iterable<number>): Float64Array {
   const over = demand.map((bytes) => -bytes);
-  for (const i of chosen)
-    for (let t = from[i]!; t < to[i]!; t++) over[t]! += problem.intervals[i]!.size;
+  for (const i of chosen) for (let t = from[i]!; t < to[i]!; t++) over[t]! += problem.intervals[i]!.size;
   return over;
 }
 
