@@ -7,21 +7,21 @@
  *             capacity; a program that fits comes back as it is. Results stay bit for bit the same.
  *             Throws InfeasibleError `capacity-exceeded` where one step's own operands, results and
  *             scratch are more than the capacity, which no order of copies can change.
- * Method      Every wait of a block between two uses is an interval with a size and a cost (the dearer
- *             of its ways: over the link, or by the step that made it, where that step's operands are at
- *             hand then); what exceeds the capacity is a demand at each step. The cheapest intervals that
+ * Method      Every wait of a block between two uses is an interval with a size and a cost (the
+ *             cheaper of its ways: over the link, or by running again the steps that made it, back to what
+ *             is at hand then); what exceeds the capacity is a demand at each step. The cheapest intervals that
  *             cover the demands are chosen by src/solve/covering. An output that waits for nothing stays
  *             on the host; an input may start there; a block that was not written since it was last
  *             copied out is not copied out again.
  * Cost        Waits times steps.
- * Limits      One step is computed again, never a chain of steps.
+ * Limits      A chain of steps that is computed again has at most eight; operands are not kept alive for it.
  */
 import { capacityExceeded } from "../src/errors.ts";
 import { alignUp } from "../src/ir/bytes.ts";
 import type { Program, ValueId } from "../src/ir/types.ts";
 import { coverDemands } from "../src/solve/covering/index.ts";
 import type { Target } from "../src/target/schema.ts";
-import { recomputation, type Recomputation } from "./recomputation.ts";
+import { lineageOf, recomputation, type Recomputation } from "./recomputation.ts";
 import { applyWaits, type Wait } from "./waits.ts";
 
 export interface OffloadOptions {
@@ -174,31 +174,35 @@ export function offload(program: Program, target: Target, options: OffloadOption
     const back = before === undefined ? 0 : bytes / links.inBytesPerSecond + target.launchSeconds;
     return out + back;
   });
-  const again = waits.map((wait, i) => {
-    if (options.recompute === false) return undefined;
-    const made = recomputation(program, wait, (root, step) => isLive(blockOf.get(root), step));
+  const lineage = lineageOf(program);
+  const again = waits.map(({ root, after, before }, i) => {
+    if (options.recompute === false || after === undefined || before === undefined) return undefined;
+    const made = recomputation(lineage, root, after, before, (other, step) => isLive(blockOf.get(other), step));
     return made !== undefined && made.seconds < swapSeconds[i]! ? made : undefined;
   });
   const demand = load.map((bytes) => Math.max(0, bytes - capacity));
-  const chosen = choose(program, waits, blockOf, demand, swapSeconds, again);
-  return applyWaits(program, { arena: arena.name, host: links.host }, chosen);
+  const chosen = choose(program, waits, blocks, capacity, demand, swapSeconds, again);
+  return applyWaits(lineage, { arena: arena.name, host: links.host }, chosen);
 }
 
 const isLive = (block: Block | undefined, step: number): boolean =>
   block !== undefined && block.from <= step && step < block.to;
 
 /**
- * The waits to relieve. What is computed again needs its operands at hand, which the choice itself may
- * have sent away: such a wait goes over the link instead, and the choice is made again at that cost.
+ * The waits to relieve. What is computed again needs its operands at hand and room for what it makes
+ * meanwhile, which the choice itself may have taken: such a wait goes over the link instead, and the
+ * choice is made again at that cost.
  */
 function choose(
   program: Program,
   waits: readonly Wait[],
-  blockOf: ReadonlyMap<ValueId, Block>,
+  blocks: readonly Block[],
+  capacity: number,
   demand: readonly number[],
   swapSeconds: readonly number[],
   again: readonly (Recomputation | undefined)[],
 ): (Wait & { readonly again?: Recomputation })[] {
+  const sizeOf = new Map(blocks.map(({ root, size }) => [root, size]));
   const open = [...again];
   let best: (Wait & { readonly again?: Recomputation })[] = [];
   let least = Infinity;
@@ -207,25 +211,37 @@ function choose(
       demand,
       intervals: waits.map((wait, i) => ({
         ...spanOf(wait, program.steps.length),
-        size: blockOf.get(wait.root)!.size,
+        size: sizeOf.get(wait.root)!,
         cost: open[i]?.seconds ?? swapSeconds[i]!,
       })),
     });
     // The floor was checked: all waits together cover every demand.
     const away = chosen!.map((i) => waits[i]!);
-    const stranded = chosen!.filter((i) => open[i]?.operands.some((root) => isAway(away, root, waits[i]!.before!)));
+    const stranded = new Set(
+      chosen!.filter((i) => {
+        const made = open[i];
+        if (made === undefined) return false;
+        const step = waits[i]!.before!;
+        if (made.operands.some((root) => isAway(away, root, step))) return true;
+        const meanwhile = made.meanwhile.reduce((sum, root) => sum + (sizeOf.get(root) ?? 0), 0);
+        const there = blocks
+          .filter((block) => isLive(block, step) && isLive(block, step - 1) && !isAway(away, block.root, step))
+          .reduce((sum, { size }) => sum + size, 0);
+        return there + meanwhile > capacity;
+      }),
+    );
     const seconds = chosen!.reduce(
-      (sum, i) => sum + (stranded.includes(i) ? swapSeconds[i]! : (open[i]?.seconds ?? swapSeconds[i]!)),
+      (sum, i) => sum + (stranded.has(i) ? swapSeconds[i]! : (open[i]?.seconds ?? swapSeconds[i]!)),
       0,
     );
     if (seconds < least) {
       least = seconds;
       best = chosen!.map((i) => {
-        const made = stranded.includes(i) ? undefined : open[i];
+        const made = stranded.has(i) ? undefined : open[i];
         return made === undefined ? waits[i]! : { ...waits[i]!, again: made };
       });
     }
-    if (stranded.length === 0) break;
+    if (stranded.size === 0) break;
     for (const i of stranded) open[i] = undefined;
   }
   return best;

@@ -3,7 +3,7 @@
  * bring. Everything that waits leaves right after a use and is back right before the next.
  */
 import type { CallRecord, KernelStep, Program, ProgramValue, StorageCopy, ValueId } from "../src/ir/types.ts";
-import type { Recomputation } from "./recomputation.ts";
+import type { Lineage, Recomputation } from "./recomputation.ts";
 
 /** A time in which a live block is not used. */
 export interface Wait {
@@ -22,14 +22,17 @@ interface Rewrite {
   readonly copies: StorageCopy[];
   /** What stands for each value from here on, where it was computed again. */
   readonly current: Map<ValueId, ValueId>;
+  /** Whether a value is written at this step or later. */
+  later(id: ValueId, step: number): boolean;
 }
 
 /** The program with what the waits say; `again` computes a block anew instead of copying it. */
 export function applyWaits(
-  program: Program,
+  lineage: Lineage,
   memories: { readonly arena: string; readonly host: string },
   waits: readonly (Wait & { readonly again?: Recomputation })[],
 ): Program {
+  const { program } = lineage;
   const state: Rewrite = {
     values: [...program.values],
     names: new Set(program.values.map((value) => value.name)),
@@ -37,8 +40,8 @@ export function applyWaits(
     calls: [...program.calls],
     copies: [],
     current: new Map(),
+    later: (id, step) => (lineage.writer.get(id) ?? -1) >= step,
   };
-  const written = writesOf(program);
   /** Boundary at which each root's content was last put on the host. */
   const onHost = new Map<ValueId, number>();
   const now = (id: ValueId): ValueId => state.current.get(id) ?? id;
@@ -49,7 +52,7 @@ export function applyWaits(
     for (const { root, after, before: next, again } of ordered) {
       if ((after ?? -1) + 1 !== at || again !== undefined) continue;
       const since = onHost.get(root);
-      const clean = since !== undefined && !written.get(root)?.some((step) => since <= step && step < at);
+      const clean = since !== undefined && !lineage.writers.get(root)?.some((step) => since <= step && step < at);
       // What ends on the host must end in a copy there: its place is found by it.
       if (after !== undefined && (!clean || next === undefined))
         state.copies.push({ value: now(root), from: memories.arena, to: memories.host, before: before() });
@@ -60,8 +63,8 @@ export function applyWaits(
         state.copies.push({ value: now(root), from: memories.host, to: memories.arena, before: before() });
     for (const { root, again } of ordered
       .filter((wait) => wait.before === at && wait.again !== undefined)
-      .sort((a, b) => a.again!.maker - b.again!.maker)) {
-      computeAgain(program, state, root, again!);
+      .sort((a, b) => a.after! - b.after!)) {
+      computeAgain(program, state, root, at, again!);
       onHost.delete(root);
     }
     const step = program.steps[at];
@@ -75,29 +78,16 @@ export function applyWaits(
   return { ...program, values: state.values, steps: state.steps, calls: state.calls, copies: state.copies };
 }
 
-/** Steps that write into each root. */
-function writesOf({ values, steps }: Program): ReadonlyMap<ValueId, readonly number[]> {
-  const found = new Map<ValueId, number[]>();
-  steps.forEach((step, i) => {
-    for (const id of step.writes) {
-      const root = values[id]!.storage.value;
-      const list = found.get(root);
-      if (list === undefined) found.set(root, [i]);
-      else list.push(i);
-    }
-  });
-  return found;
-}
-
-/** Runs the step that made `root` once more, into a block of its own. */
-function computeAgain(program: Program, state: Rewrite, root: ValueId, { maker }: Recomputation): void {
-  const step = program.steps[maker]!;
-  const now = (id: ValueId): ValueId => state.current.get(id) ?? id;
-  const reads = step.reads.map(now);
-  const call = step.dispatch === undefined ? undefined : program.calls[step.dispatch.call]!;
-  const callReads = call?.reads.map(now);
-  const sharing = program.values.filter((value) => value.storage.value === root);
-  const copy = new Map(sharing.map((value, k) => [value.id, (state.values.length + k) as ValueId]));
+/** Runs the steps that made what `root` holds once more, into blocks of their own. */
+function computeAgain(program: Program, state: Rewrite, root: ValueId, at: number, { replay }: Recomputation): void {
+  const rootOf = (id: ValueId): ValueId => program.values[id]!.storage.value;
+  const roots = new Set(replay.flatMap((i) => program.steps[i]!.writes.map(rootOf)));
+  const written = new Set(replay.flatMap((i) => program.steps[i]!.writes));
+  const copy = new Map<ValueId, ValueId>();
+  const isAgain = (value: ProgramValue): boolean =>
+    value.viewOf === undefined ? written.has(value.id) : isAgain(program.values[value.viewOf]!);
+  const sharing = program.values.filter((value) => roots.has(value.storage.value) && isAgain(value));
+  sharing.forEach((value, k) => copy.set(value.id, (state.values.length + k) as ValueId));
   for (const value of sharing) {
     let name = `${value.name}/again`;
     for (let k = 2; state.names.has(name); k++) name = `${value.name}/again${k}`;
@@ -106,17 +96,35 @@ function computeAgain(program: Program, state: Rewrite, root: ValueId, { maker }
       ...value,
       id: copy.get(value.id)!,
       name,
-      storage: { value: copy.get(root)!, offset: value.storage.offset },
-      ...(value.viewOf === undefined ? {} : { viewOf: copy.get(value.viewOf) ?? value.viewOf }),
+      storage: { value: copy.get(value.storage.value)!, offset: value.storage.offset },
+      ...(value.viewOf === undefined ? {} : { viewOf: copy.get(value.viewOf)! }),
     });
   }
-  const writes = step.writes.map((id) => copy.get(id)!);
-  let clone: KernelStep = { ...step, reads, writes };
-  if (call !== undefined) {
-    const index =
-      state.calls.push({ ...call, reads: callReads!, writes: call.writes.map((id) => copy.get(id) ?? id) }) - 1;
-    clone = { ...clone, dispatch: { call: index, index: step.dispatch!.index } };
+  const operand = (id: ValueId): ValueId => copy.get(id) ?? state.current.get(id) ?? id;
+  for (const i of replay) {
+    const step = program.steps[i]!;
+    let clone: KernelStep = {
+      ...step,
+      reads: step.reads.map(operand),
+      writes: step.writes.map((id) => copy.get(id)!),
+    };
+    if (step.dispatch !== undefined) {
+      const call = program.calls[step.dispatch.call]!;
+      const index =
+        state.calls.push({
+          ...call,
+          reads: call.reads.map(operand),
+          writes: call.writes.map((id) => copy.get(id)!),
+        }) - 1;
+      clone = { ...clone, dispatch: { call: index, index: step.dispatch.index } };
+    }
+    state.steps.push(clone);
   }
-  state.steps.push(clone);
-  for (const [id, to] of copy) state.current.set(id, to);
+  for (const value of sharing) if (value.storage.value === root) state.current.set(value.id, copy.get(value.id)!);
+  // What is written over the block later, in place, moves with it.
+  for (const value of program.values) {
+    if (value.storage.value !== root || copy.has(value.id) || !state.later(value.id, at)) continue;
+    const { id, storage } = state.values[value.id]!;
+    state.values[id] = { ...state.values[id]!, storage: { value: copy.get(root)!, offset: storage.offset } };
+  }
 }
