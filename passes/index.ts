@@ -7,17 +7,18 @@ import type { DispatchSource } from "../src/ir/dispatch.ts";
 import type { Graph, Program } from "../src/ir/types.ts";
 import type { Plan } from "../src/plan/schema.ts";
 import type { Target } from "../src/target/schema.ts";
-import { allocate, type Allocation, type AllocateOptions } from "./allocate.ts";
+import { allocate, type AllocateOptions } from "./allocate.ts";
 import { channelsLast } from "./channels-last.ts";
 import { dispatch } from "./dispatch.ts";
 import { emit } from "./emit.ts";
+import { fit, type Fitted } from "./fit.ts";
 import { foldBatchNorm } from "./fold-batch-norm.ts";
 import { fuse } from "./fuse.ts";
 import { halfStorage } from "./half-storage.ts";
 import { inPlace } from "./in-place.ts";
 import { livePeak, liveRanges } from "./liveness.ts";
 import { lower } from "./lower.ts";
-import { offload } from "./offload.ts";
+import { offload, offloadFloor } from "./offload.ts";
 import { PASSES, passByName, type PassInfo, type PassName } from "./registry.ts";
 import { schedule } from "./schedule.ts";
 
@@ -34,6 +35,7 @@ export {
   liveRanges,
   lower,
   offload,
+  offloadFloor,
   PASSES,
   passByName,
   schedule,
@@ -74,7 +76,7 @@ export function planGraph(
     // Hidden temporaries of GPU kernels are ordinary values from here on.
     return source === undefined ? program : checked(dispatch(program, target, source), "dispatch");
   };
-  const planLayout = (laidOut: Graph): Planned => {
+  const planLayout = (laidOut: Graph): Fitted => {
     // After the layout: only channels-last convolutions take an activation.
     const fused = wants("fuse") ? checked(fuse(laidOut), "fuse") : laidOut;
     // After fusion: a fused kernel may take halves where its parts do not.
@@ -88,9 +90,9 @@ export function planGraph(
     if (wants("schedule")) program = checked(schedule(program), "schedule");
     // Sharing before offsets: blocks that become one need one offset.
     if (wants("in-place")) program = checked(inPlace(program), "in-place");
-    // Last of what changes live ranges: only what does not fit is moved away.
-    if (wants("offload")) program = checked(offload(program, target), "offload");
-    return { program, allocation: allocate(program, target, options) };
+    if (!wants("offload")) return { program, allocation: allocate(program, target, options) };
+    // Last of what changes live ranges, and with the allocation: only what does not fit is moved away.
+    return fit(program, target, options, (fitted) => checked(fitted, "offload"));
   };
 
   // What the model's own order costs without any planning: no plan may need more.
@@ -101,7 +103,7 @@ export function planGraph(
   // Layout on the graph: it moves transposes, which are ordinary nodes there.
   const convert = target.layout === "nhwc" && wants("channels-last");
   const laidOut = convert ? checked(channelsLast(folded), "channels-last") : folded;
-  let planned: Planned | undefined;
+  let planned: Fitted | undefined;
   let failure: unknown;
   for (const candidate of laidOut === folded ? [folded] : [laidOut, folded]) {
     // A converted layout may need a transposed copy at the worst moment: then the model's own layout is better.
@@ -147,14 +149,9 @@ export function planGraph(
   return { plan, program: planned.program };
 }
 
-interface Planned {
-  readonly program: Program;
-  readonly allocation: Allocation;
-}
-
 /** Less memory, but never for more steps that the GPU has no kernel for. */
-function isBetter(a: Planned, b: Planned): boolean {
-  const onHost = ({ program }: Planned): number =>
+function isBetter(a: Fitted, b: Fitted): boolean {
+  const onHost = ({ program }: Fitted): number =>
     program.calls.length === 0 ? 0 : program.steps.filter((step) => step.dispatch === undefined).length;
   return onHost(a) <= onHost(b) && a.allocation.arena.height < b.allocation.arena.height;
 }
