@@ -91,9 +91,8 @@ describe("what is refused", () => {
   });
 
   test("a capacity that can't be met: exit 1, the step, nothing written", async () => {
-    const { code, err, out } = await strata(
-      ...["compile", at("m.onnx"), "--capacity", "arena=1000", "-o", at("never.json"), "--json"],
-    );
+    const flags = ["--capacity", "arena=1000", "-o", at("never.json"), "--json"];
+    const { code, err, out } = await strata("compile", at("m.onnx"), ...flags);
     expect(code).toBe(1);
     expect(out).toBe("");
     expect(JSON.parse(err)).toMatchObject({ error: { code: "capacity-exceeded" } });

@@ -7,19 +7,21 @@ import type { DispatchSource } from "../src/ir/dispatch.ts";
 import type { Graph, Program } from "../src/ir/types.ts";
 import type { Plan } from "../src/plan/schema.ts";
 import type { Target } from "../src/target/schema.ts";
-import { allocate, type AllocateOptions } from "./allocate.ts";
+import { allocate, type Allocation, type AllocateOptions } from "./allocate.ts";
 import { channelsLast } from "./channels-last.ts";
 import { dispatch } from "./dispatch.ts";
 import { emit } from "./emit.ts";
-import { fit, type Fitted } from "./fit.ts";
+import { fit } from "./fit.ts";
 import { foldBatchNorm } from "./fold-batch-norm.ts";
 import { fuse } from "./fuse.ts";
 import { halfStorage } from "./half-storage.ts";
 import { inPlace } from "./in-place.ts";
 import { livePeak, liveRanges } from "./liveness.ts";
 import { lower } from "./lower.ts";
+import { type MapMemoryOptions, mapProgram, needsMapping } from "./map-memory/index.ts";
+import { allocateMapped, mapAndLayOut } from "./map-memory/place.ts";
 import { offload, offloadFloor } from "./offload.ts";
-import { PASSES, passByName, type PassInfo, type PassName } from "./registry.ts";
+import { PASSES, passByName, type PassName } from "./registry.ts";
 import { schedule } from "./schedule.ts";
 
 export {
@@ -34,6 +36,7 @@ export {
   livePeak,
   liveRanges,
   lower,
+  mapProgram,
   offload,
   offloadFloor,
   PASSES,
@@ -42,6 +45,7 @@ export {
 };
 export type { Allocation, AllocateOptions, Placed } from "./allocate.ts";
 export type { LiveRange, Peak } from "./liveness.ts";
+export type { MapMemoryOptions, MemoryMapping } from "./map-memory/index.ts";
 export type { PassInfo, PassName } from "./registry.ts";
 
 export interface PlanOptions extends AllocateOptions {
@@ -51,6 +55,8 @@ export interface PlanOptions extends AllocateOptions {
   readonly dispatches?: DispatchSource | undefined;
   /** Float32 tensors that are stored as float16, on GPU targets: weights, or activations too. */
   readonly half?: "weights" | "all" | undefined;
+  /** Maps values to a fast and a slow memory; where left out, only on targets that can't do without. */
+  readonly mapMemory?: MapMemoryOptions | undefined;
   /** Called after every pass; throws where an invariant is broken. */
   readonly check: (ir: Graph | Program, pass: string) => void;
 }
@@ -71,12 +77,13 @@ export function planGraph(
     return ir;
   };
   const source = options.dispatches;
+  const mapMemory = options.mapMemory ?? (needsMapping(target) ? {} : undefined);
   const lowered = (laidOut: Graph): Program => {
     const program = checked(lower(laidOut, target), "lower");
     // Hidden temporaries of GPU kernels are ordinary values from here on.
     return source === undefined ? program : checked(dispatch(program, target, source), "dispatch");
   };
-  const planLayout = (laidOut: Graph): Fitted => {
+  const planLayout = (laidOut: Graph): Planned => {
     // After the layout: only channels-last convolutions take an activation.
     const fused = wants("fuse") ? checked(fuse(laidOut), "fuse") : laidOut;
     // After fusion: a fused kernel may take halves where its parts do not.
@@ -90,9 +97,14 @@ export function planGraph(
     if (wants("schedule")) program = checked(schedule(program), "schedule");
     // Sharing before offsets: blocks that become one need one offset.
     if (wants("in-place")) program = checked(inPlace(program), "in-place");
-    if (!wants("offload")) return { program, allocation: allocate(program, target, options) };
+    // Mapping decides by itself what moves.
+    if (mapMemory !== undefined)
+      return { program, arenaBytes: livePeak(liveRanges(program), program.steps.length).bytes };
     // Last of what changes live ranges, and with the allocation: only what does not fit is moved away.
-    return fit(program, target, options, (fitted) => checked(fitted, "offload"));
+    const placed = wants("offload")
+      ? fit(program, target, options, (fitted) => checked(fitted, "offload"))
+      : { program, allocation: allocate(program, target, options) };
+    return { ...placed, arenaBytes: placed.allocation.arena.height };
   };
 
   // What the model's own order costs without any planning: no plan may need more.
@@ -103,11 +115,11 @@ export function planGraph(
   // Layout on the graph: it moves transposes, which are ordinary nodes there.
   const convert = target.layout === "nhwc" && wants("channels-last");
   const laidOut = convert ? checked(channelsLast(folded), "channels-last") : folded;
-  let planned: Fitted | undefined;
+  let planned: Planned | undefined;
   let failure: unknown;
   for (const candidate of laidOut === folded ? [folded] : [laidOut, folded]) {
     // A converted layout may need a transposed copy at the worst moment: then the model's own layout is better.
-    if (planned !== undefined && planned.allocation.arena.height <= fileOrderPeakBytes) break;
+    if (planned !== undefined && planned.arenaBytes <= fileOrderPeakBytes) break;
     try {
       const made = planLayout(candidate);
       if (planned === undefined || isBetter(made, planned)) planned = made;
@@ -117,41 +129,55 @@ export function planGraph(
     }
   }
   if (planned === undefined) throw failure;
-  const ran = ({ name }: PassInfo): boolean =>
-    name === "half-storage"
-      ? options.half !== undefined && source !== undefined
-      : name === "dispatch"
-        ? source !== undefined
-        : name === "channels-last"
-          ? convert
-          : wants(name);
-  const plan = emit(planned.program, target, planned.allocation, {
+  const { program } = planned;
+  const seed = options.seed ?? 0;
+  // After all that changes the steps: their order and costs are the board that it plays on.
+  const mapped = mapMemory === undefined ? undefined : mapAndLayOut(program, target, { seed, ...mapMemory });
+  const allocation = planned.allocation ?? allocateMapped(program, target, options, mapped!.layout);
+  /** Options of a pass that had its turn. */
+  const turn = (name: PassName): Record<string, string | number> | undefined => {
+    if (name === "half-storage") return options.half === undefined || !source ? undefined : { store: options.half };
+    if (name === "dispatch") return source && {};
+    if (name === "channels-last") return convert ? {} : undefined;
+    if (name === "map-memory") return mapped?.options;
+    if (name === "offload" && mapped !== undefined) return undefined;
+    return wants(name) ? {} : undefined;
+  };
+  const plan = emit(program, target, allocation, {
     model,
+    mapped,
     fileOrderPeakBytes,
     trace:
       source === undefined
         ? null
         : {
-            sha256: source.digest(planned.program.calls.map((call) => call.digest)),
+            sha256: source.digest(program.calls.map((call) => call.digest)),
             limits: { ...source.limits },
           },
     provenance: {
       version,
-      passes: PASSES.filter(ran).map(({ name }) => ({
-        name,
-        options: name === "half-storage" ? { store: options.half! } : {},
-      })),
-      seed: options.seed ?? 0,
+      passes: PASSES.flatMap(({ name }) => {
+        const used = turn(name);
+        return used === undefined ? [] : [{ name, options: used }];
+      }),
+      seed,
       budget: options.budget ?? DEFAULT_BUDGET,
       deterministic: true,
     },
   });
-  return { plan, program: planned.program };
+  return { plan, program };
+}
+
+interface Planned {
+  readonly program: Program;
+  /** Undefined where a mapping comes first. */
+  readonly allocation?: Allocation;
+  readonly arenaBytes: number;
 }
 
 /** Less memory, but never for more steps that the GPU has no kernel for. */
-function isBetter(a: Fitted, b: Fitted): boolean {
-  const onHost = ({ program }: Fitted): number =>
+function isBetter(a: Planned, b: Planned): boolean {
+  const onHost = ({ program }: Planned): number =>
     program.calls.length === 0 ? 0 : program.steps.filter((step) => step.dispatch === undefined).length;
-  return onHost(a) <= onHost(b) && a.allocation.arena.height < b.allocation.arena.height;
+  return onHost(a) <= onHost(b) && a.arenaBytes < b.arenaBytes;
 }

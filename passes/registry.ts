@@ -18,6 +18,7 @@ export type PassName =
   | "schedule"
   | "in-place"
   | "offload"
+  | "map-memory"
   | "allocate"
   | "emit";
 
@@ -28,6 +29,8 @@ export interface PassInfo {
   readonly to: "graph" | "program" | "plan";
   /** Whether a plan can be made without it. */
   readonly optional: boolean;
+  /** Whether it runs only where it is asked for. */
+  readonly onRequest?: boolean;
   /** For passes of one stage, which `strata opt` can run on textual IR. */
   readonly graph?: (graph: Graph) => Graph;
   readonly program?: (program: Program) => Program;
@@ -102,6 +105,14 @@ export const PASSES: readonly PassInfo[] = [
     from: "program",
     to: "program",
     optional: true,
+  },
+  {
+    name: "map-memory",
+    summary: "map values to a fast and a slow memory, with copies beside the steps (budget, preset, gap, seed)",
+    from: "program",
+    to: "plan",
+    optional: true,
+    onRequest: true,
   },
   {
     name: "allocate",
