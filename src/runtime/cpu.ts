@@ -26,7 +26,7 @@ function loadCpu(plan: Plan, options: LoadOptions): Executable {
   fillWeights(
     plan,
     (id) => {
-      const at = plan.values[id]!.kind === "weight" ? regions.at(id, 0) : undefined;
+      const at = plan.values[id]!.kind === "weight" ? regions.input(id) : undefined;
       return at === undefined ? undefined : tensorAt(id, at);
     },
     options.constant,

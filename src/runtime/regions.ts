@@ -25,7 +25,7 @@ export interface Regions {
   readonly direct: readonly boolean[];
   /** Where kernels find a value at a step; undefined where it has no place that they reach then. */
   at(id: number, step: number): Location | undefined;
-  /** Where the caller puts an input. */
+  /** Where the caller puts an input, and the loader a weight. */
   input(id: number): Location | undefined;
   /** Where the caller finds an output. */
   output(id: number): Location | undefined;
@@ -58,10 +58,25 @@ export function plannedRegions(plan: Plan): Regions {
       : { region: index.get(found.memory)!, offset: found.offset + storage.offset };
   };
   const during = ({ from, to }: Placement, step: number): boolean => from <= step && step < to;
-  const at = (id: number, step: number): Location | undefined =>
-    find(id, (placement) => direct[index.get(placement.memory)!]! && during(placement, step));
+  // In mapped plans kernels reach two memories, and each step says which of its operands are in the fast one.
+  const fastMemory = plan.certificate.mapping?.fastMemory;
+  const fastAt = plan.steps.map((step) => new Set(step.kind === "kernel" ? step.fast : []));
+  const at = (id: number, step: number): Location | undefined => {
+    const fast = fastAt[step]?.has(plan.values[id]!.storage.value) === true;
+    return find(
+      id,
+      (placement) =>
+        direct[index.get(placement.memory)!]! &&
+        during(placement, step) &&
+        (fastMemory === undefined || (placement.memory === fastMemory) === fast),
+    );
+  };
+  // The caller's side: a mapping takes inputs from the slow memory and leaves outputs there.
   const anywhere = (id: number, step: number): Location | undefined =>
-    at(id, step) ?? find(id, (placement) => during(placement, step));
+    (fastMemory === undefined
+      ? at(id, step)
+      : find(id, (placement) => placement.memory !== fastMemory && during(placement, step))) ??
+    find(id, (placement) => during(placement, step));
   const last = Math.max(0, plan.steps.length - 1);
   const moves = plan.steps.flatMap((step, i): [number, Move][] => {
     if (step.kind !== "copy") return [];

@@ -43,7 +43,7 @@ function loadWasm(backend: WasmBackend, plan: Plan, options: LoadOptions): Execu
   fillWeights(
     plan,
     (id) => {
-      const at = plan.values[id]!.kind === "weight" ? regions.at(id, 0) : undefined;
+      const at = plan.values[id]!.kind === "weight" ? regions.input(id) : undefined;
       return at === undefined ? undefined : tensorAt(id, at);
     },
     options.constant,
