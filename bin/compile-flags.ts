@@ -22,7 +22,7 @@ export const compileOptions = (yargs: Argv): Argv =>
     .option("without", {
       type: "string",
       array: true,
-      describe: "leave a pass out: channels-last, schedule or in-place",
+      describe: "leave a pass out that is optional (strata passes)",
     })
     .option("pass", {
       type: "string",

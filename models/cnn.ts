@@ -255,6 +255,11 @@ export const unet: Family = {
   options: [
     { name: "levels", default: 4, description: "downsamplings" },
     { name: "width", default: 64, description: "channels of the first level" },
+    {
+      name: "blocks",
+      default: 1,
+      description: "double convolutions a level, each with a skip connection (more than one: as Ho et al., 2020)",
+    },
     ...IMAGE.map((option) =>
       option.name === "classes"
         ? { ...option, default: 2 }
@@ -273,10 +278,16 @@ export const unet: Family = {
       const y = relu(b, batchNorm(b, conv(b, x, `${name}.0`, from, to, { kernel: 3 }), `${name}.1`, to), `${name}.2`);
       return relu(b, batchNorm(b, conv(b, y, `${name}.3`, to, to, { kernel: 3 }), `${name}.4`, to), `${name}.5`);
     };
+    const blocks = number(options, "blocks");
+    const named = (name: string, block: number): string => (block === 0 ? name : `${name}.block${block}`);
     let x = double(b.input("input", "float", [batch, 3, size, size]), "inc", 3, width);
     const skips: string[] = [];
     for (let level = 0; level < levels; level++) {
       skips.push(x);
+      for (let block = 1; block < blocks; block++) {
+        x = double(x, named(level === 0 ? "inc" : `down${level - 1}`, block), width * 2 ** level, width * 2 ** level);
+        skips.push(x);
+      }
       x = b.op("MaxPool", [x], `down${level}/MaxPool`, { kernel_shape: [2, 2], strides: [2, 2] });
       x = double(x, `down${level}`, width * 2 ** level, width * 2 ** (level + 1));
     }
@@ -288,7 +299,10 @@ export const unet: Family = {
         `up${level}/ConvTranspose`,
         { kernel_shape: [2, 2], strides: [2, 2] },
       );
-      x = double(b.op("Concat", [skips[level]!, x], `up${level}/Concat`, { axis: 1 }), `up${level}`, 2 * out, out);
+      for (let block = 0; block < blocks; block++) {
+        const name = named(`up${level}`, block);
+        x = double(b.op("Concat", [skips.pop()!, x], `${name}/Concat`, { axis: 1 }), name, 2 * out, out);
+      }
     }
     const classes = number(options, "classes");
     b.output("output", conv(b, x, "outc", width, classes, { kernel: 1, bias: true }), "float", [

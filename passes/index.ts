@@ -11,15 +11,16 @@ import { allocate, type Allocation, type AllocateOptions } from "./allocate.ts";
 import { channelsLast } from "./channels-last.ts";
 import { dispatch } from "./dispatch.ts";
 import { emit } from "./emit.ts";
+import { fit } from "./fit.ts";
 import { foldBatchNorm } from "./fold-batch-norm.ts";
 import { fuse } from "./fuse.ts";
 import { halfStorage } from "./half-storage.ts";
 import { inPlace } from "./in-place.ts";
 import { livePeak, liveRanges } from "./liveness.ts";
 import { lower } from "./lower.ts";
-import { type MapMemoryOptions, mapProgram, type MemoryMapping, needsMapping } from "./map-memory/index.ts";
-import { layOut, type MappedLayout } from "./map-memory/layout.ts";
-import { offload } from "./offload.ts";
+import { type MapMemoryOptions, mapProgram, needsMapping } from "./map-memory/index.ts";
+import { allocateMapped, mapAndLayOut } from "./map-memory/place.ts";
+import { offload, offloadFloor } from "./offload.ts";
 import { PASSES, passByName, type PassName } from "./registry.ts";
 import { schedule } from "./schedule.ts";
 
@@ -37,6 +38,7 @@ export {
   lower,
   mapProgram,
   offload,
+  offloadFloor,
   PASSES,
   passByName,
   schedule,
@@ -98,10 +100,11 @@ export function planGraph(
     // Mapping decides by itself what moves.
     if (mapMemory !== undefined)
       return { program, arenaBytes: livePeak(liveRanges(program), program.steps.length).bytes };
-    // Last of what changes live ranges: only what does not fit is moved away.
-    program = checked(offload(program, target), "offload");
-    const allocation = allocate(program, target, options);
-    return { program, allocation, arenaBytes: allocation.arena.height };
+    // Last of what changes live ranges, and with the allocation: only what does not fit is moved away.
+    const placed = wants("offload")
+      ? fit(program, target, options, (fitted) => checked(fitted, "offload"))
+      : { program, allocation: allocate(program, target, options) };
+    return { ...placed, arenaBytes: placed.allocation.arena.height };
   };
 
   // What the model's own order costs without any planning: no plan may need more.
@@ -131,17 +134,15 @@ export function planGraph(
   // After all that changes the steps: their order and costs are the board that it plays on.
   const mapped = mapMemory === undefined ? undefined : mapAndLayOut(program, target, { seed, ...mapMemory });
   const allocation = planned.allocation ?? allocateMapped(program, target, options, mapped!.layout);
-  const names: PassName[] = [
-    "fold-batch-norm",
-    "channels-last",
-    "fuse",
-    "lower",
-    "schedule",
-    "in-place",
-    ...(mapped === undefined ? [] : ["map-memory" as const]),
-    "allocate",
-    "emit",
-  ];
+  /** Options of a pass that had its turn. */
+  const turn = (name: PassName): Record<string, string | number> | undefined => {
+    if (name === "half-storage") return options.half === undefined || !source ? undefined : { store: options.half };
+    if (name === "dispatch") return source && {};
+    if (name === "channels-last") return convert ? {} : undefined;
+    if (name === "map-memory") return mapped?.options;
+    if (name === "offload" && mapped !== undefined) return undefined;
+    return wants(name) ? {} : undefined;
+  };
   const plan = emit(program, target, allocation, {
     model,
     mapped,
@@ -155,9 +156,10 @@ export function planGraph(
           },
     provenance: {
       version,
-      passes: names
-        .filter(wants)
-        .map((name) => ({ name, options: name === "map-memory" && mapped !== undefined ? mapped.options : {} })),
+      passes: PASSES.flatMap(({ name }) => {
+        const used = turn(name);
+        return used === undefined ? [] : [{ name, options: used }];
+      }),
       seed,
       budget: options.budget ?? DEFAULT_BUDGET,
       deterministic: true,
@@ -168,45 +170,9 @@ export function planGraph(
 
 interface Planned {
   readonly program: Program;
-  /** Undefined where the mapping comes first. */
+  /** Undefined where a mapping comes first. */
   readonly allocation?: Allocation;
   readonly arenaBytes: number;
-}
-
-interface Mapped {
-  readonly mapping: MemoryMapping;
-  readonly layout: MappedLayout;
-  /** As they go into the provenance: they make the same plan again. */
-  readonly options: Record<string, string | number>;
-}
-
-function mapAndLayOut(program: Program, target: Target, options: MapMemoryOptions): Mapped {
-  const mapping = mapProgram(program, target, options);
-  const { seed, gap, preset } = options;
-  return {
-    mapping,
-    layout: layOut(program, target, mapping),
-    options: {
-      budget: mapping.budget,
-      ...(seed === undefined ? {} : { seed }),
-      ...(gap === undefined ? {} : { gap }),
-      ...(preset === undefined ? {} : { preset }),
-    },
-  };
-}
-
-/** Offsets in slow memory, for what a mapping leaves there. */
-function allocateMapped(
-  program: Program,
-  target: Target,
-  options: AllocateOptions,
-  { items, slow }: MappedLayout,
-): Allocation {
-  const stepAt = (moment: number): number | undefined => {
-    const item = items[moment];
-    return item?.kind === "step" ? item.step : undefined;
-  };
-  return allocate(program, target, options, { ranges: slow, moments: Math.max(1, items.length), stepAt });
 }
 
 /** Less memory, but never for more steps that the GPU has no kernel for. */

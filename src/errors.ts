@@ -113,6 +113,8 @@ export const capacityExceeded = (facts: {
   readonly step: number;
   readonly node: string;
   readonly live: readonly { readonly name: string; readonly bytes: number }[];
+  /** That step's own operands, results and scratch are what does not fit. */
+  readonly oneStep?: boolean;
 }): InfeasibleError =>
   new InfeasibleError({
     code: "capacity-exceeded",
@@ -123,7 +125,9 @@ export const capacityExceeded = (facts: {
         .slice(0, 5)
         .map(({ name, bytes }) => `${quote(name)} ${bytes}`)
         .join(", ")}`,
-      `the lower bound of any plan of this order is ${facts.lowerBound} bytes`,
+      facts.oneStep === true
+        ? `they are the operands, results and scratch of that one step: moving or recomputing others can't help`
+        : `the lower bound of any plan of this order is ${facts.lowerBound} bytes`,
     ],
     help:
       facts.lowerBound > facts.capacity

@@ -1,106 +1,109 @@
 /**
- * Where each value's bytes lie for an executor: a region (one block of backend memory for each
- * memory of the plan) and an offset in it.
+ * Where each value's bytes lie for an executor, step by step: a region (one block of backend memory for
+ * each memory of the plan) and an offset in it.
  */
 import { broken } from "../errors.ts";
-import type { KernelStep, Plan } from "../plan/schema.ts";
+import type { Placement, Plan } from "../plan/schema.ts";
 
 export interface Location {
   readonly region: number;
   readonly offset: number;
 }
 
-export interface Regions {
-  /** Bytes of each region. */
-  readonly bytes: readonly number[];
-  /** By value id; undefined for values of load-time steps, which have no place. In mapped plans: in slow memory, if ever. */
-  readonly locations: readonly (Location | undefined)[];
-  /** Where a step finds a value: in mapped plans one value can be in two places. */
-  readonly at: (id: number, step: number) => Location | undefined;
-  /** The copies that a run must make, by step: of mapped plans only. */
-  readonly copies: ReadonlyMap<number, Transfer>;
-}
-
-export interface Transfer {
+/** What a copy step moves. */
+export interface Move {
+  readonly step: number;
   readonly from: Location;
   readonly to: Location;
   readonly bytes: number;
 }
 
-/** Sixteen bytes of slack keep every typed-array view and SIMD load aligned. */
-const UNPLANNED_ALIGNMENT = 64;
-
-/** Regions as the plan places them: one for each memory that holds something. */
-export function plannedRegions(plan: Plan): Regions {
-  const { values } = plan;
-  const { mapping } = plan.certificate;
-  const region = new Map(plan.target.memories.map((memory, index) => [memory.name, index]));
-  const bytes = plan.target.memories.map(() => 0);
-  const roots = new Map<number, Location>();
-  const fast = new Map<number, Plan["placements"]>();
-  const located = ({ memory, offset }: Plan["placements"][number]): Location => {
-    const at = region.get(memory);
-    if (at === undefined) throw broken(`placement in unknown memory ${memory}`);
-    return { region: at, offset };
-  };
-  for (const placement of plan.placements) {
-    const location = located(placement);
-    bytes[location.region] = Math.max(bytes[location.region]!, placement.offset + placement.bytes);
-    if (mapping?.fastMemory === placement.memory) {
-      const list = fast.get(placement.value);
-      if (list === undefined) fast.set(placement.value, [placement]);
-      else list.push(placement);
-    } else roots.set(placement.value, location);
-  }
-  for (const [root, [first]] of fast) if (!roots.has(root)) roots.set(root, located(first!));
-  const fastPlace = (root: number, step: number): Location | undefined => {
-    const placed = fast.get(root)?.find(({ from, to }) => from <= step && step < to);
-    return placed === undefined ? undefined : located(placed);
-  };
-  const inside = (id: number, root: Location | undefined): Location | undefined =>
-    root === undefined ? undefined : { region: root.region, offset: root.offset + values[id]!.storage.offset };
-  const locations = values.map((value) => inside(value.id, roots.get(value.storage.value)));
-  const copies = new Map<number, Transfer>();
-  const fastSteps = plan.steps.map((step, index) => {
-    if (step.kind === "kernel") return new Set(step.fast);
-    const slow = roots.get(step.value);
-    const near = fastPlace(step.value, index);
-    // Source and destination are there until it is done: copying at the start is as good as at any time.
-    if (mapping !== undefined && slow !== undefined && near !== undefined) {
-      const [from, to] = step.to === mapping.fastMemory ? [slow, near] : [near, slow];
-      copies.set(index, { from, to, bytes: values[step.value]!.bytes });
-    }
-    return new Set<number>();
-  });
-  const at = (id: number, step: number): Location | undefined => {
-    const root = values[id]!.storage.value;
-    return fastSteps[step]!.has(root) ? inside(id, fastPlace(root, step)) : locations[id];
-  };
-  return { bytes, locations, at, copies };
+export interface Regions {
+  /** Bytes of each region. */
+  readonly bytes: readonly number[];
+  /** By region: whether kernels reach it; what waits lies in the others. */
+  readonly direct: readonly boolean[];
+  /** Where kernels find a value at a step; undefined where it has no place that they reach then. */
+  at(id: number, step: number): Location | undefined;
+  /** Where the caller puts an input, and the loader a weight. */
+  input(id: number): Location | undefined;
+  /** Where the caller finds an output. */
+  output(id: number): Location | undefined;
+  /** Copies between memories; none where every value has its own bytes. */
+  readonly moves: ReadonlyMap<number, Move>;
 }
 
-type Operation =
-  | { readonly index: number; readonly step: KernelStep }
-  | { readonly index: number; readonly copy: Transfer };
+/** A multiple of every element's size keeps typed-array views and SIMD loads aligned. */
+const UNPLANNED_ALIGNMENT = 64;
 
-/** What a run does, in order: kernel calls and, in mapped plans, copies. */
-export const operationsOf = (plan: Plan, { copies }: Regions): readonly Operation[] =>
-  plan.steps.flatMap((step, index): Operation[] => {
-    if (step.kind === "kernel") return [{ index, step }];
-    const copy = copies.get(index);
-    return copy === undefined ? [] : [{ index, copy }];
+/** Regions as the plan places them: one for each memory. */
+export function plannedRegions(plan: Plan): Regions {
+  const index = new Map(plan.target.memories.map((memory, region) => [memory.name, region]));
+  const direct = plan.target.memories.map((memory) => memory.direct !== false);
+  const bytes = plan.target.memories.map(() => 0);
+  const places = new Map<number, Placement[]>();
+  for (const placement of plan.placements) {
+    const region = index.get(placement.memory);
+    if (region === undefined) throw broken(`placement in unknown memory ${placement.memory}`);
+    bytes[region] = Math.max(bytes[region]!, placement.offset + placement.bytes);
+    const list = places.get(placement.value);
+    if (list === undefined) places.set(placement.value, [placement]);
+    else list.push(placement);
+  }
+  const find = (id: number, wanted: (placement: Placement) => boolean): Location | undefined => {
+    const { storage } = plan.values[id]!;
+    const found = places.get(storage.value)?.find(wanted);
+    return found === undefined
+      ? undefined
+      : { region: index.get(found.memory)!, offset: found.offset + storage.offset };
+  };
+  const during = ({ from, to }: Placement, step: number): boolean => from <= step && step < to;
+  // In mapped plans kernels reach two memories, and each step says which of its operands are in the fast one.
+  const fastMemory = plan.certificate.mapping?.fastMemory;
+  const fastAt = plan.steps.map((step) => new Set(step.kind === "kernel" ? step.fast : []));
+  const at = (id: number, step: number): Location | undefined => {
+    const fast = fastAt[step]?.has(plan.values[id]!.storage.value) === true;
+    return find(
+      id,
+      (placement) =>
+        direct[index.get(placement.memory)!]! &&
+        during(placement, step) &&
+        (fastMemory === undefined || (placement.memory === fastMemory) === fast),
+    );
+  };
+  // The caller's side: a mapping takes inputs from the slow memory and leaves outputs there.
+  const anywhere = (id: number, step: number): Location | undefined =>
+    (fastMemory === undefined
+      ? at(id, step)
+      : find(id, (placement) => placement.memory !== fastMemory && during(placement, step))) ??
+    find(id, (placement) => during(placement, step));
+  const last = Math.max(0, plan.steps.length - 1);
+  const moves = plan.steps.flatMap((step, i): [number, Move][] => {
+    if (step.kind !== "copy") return [];
+    const held = (memory: string): Location =>
+      find(step.value, (placement) => placement.memory === memory && during(placement, i)) ?? missing(plan, step.value);
+    return [[i, { step: i, from: held(step.from), to: held(step.to), bytes: plan.values[step.value]!.bytes }]];
   });
+  return {
+    bytes,
+    direct,
+    at,
+    input: (id) => anywhere(id, 0),
+    output: (id) => anywhere(id, last),
+    moves: new Map(moves),
+  };
+}
 
 /**
  * Regions that decide nothing: every written value has its own bytes, and only views share.
  * In-place results are apart too, so a run on these regions shows what planning must not change.
  */
 export function unplannedRegions(plan: Plan): Regions {
-  const placed = plannedRegions(plan);
+  const placed = new Set(plan.placements.map((placement) => placement.value));
   let top = 0;
   const locations: (Location | undefined)[] = plan.values.map(() => undefined);
   for (const value of plan.values) {
-    if (placed.locations[value.id] === undefined) continue;
+    if (!placed.has(value.storage.value)) continue;
     if (value.viewOf === null) {
       locations[value.id] = { region: 0, offset: top };
       top = Math.ceil((top + value.bytes) / UNPLANNED_ALIGNMENT) * UNPLANNED_ALIGNMENT;
@@ -111,5 +114,11 @@ export function unplannedRegions(plan: Plan): Regions {
     if (base === undefined) throw broken(`view ${value.name} comes before what it shows`);
     locations[value.id] = { region: 0, offset: base.offset + value.storage.offset - shown.storage.offset };
   }
-  return { bytes: [top], locations, at: (id) => locations[id], copies: new Map() };
+  const at = (id: number): Location | undefined => locations[id];
+  return { bytes: [top], direct: [true], at, input: at, output: at, moves: new Map() };
+}
+
+/** For a value that a verified plan must have a place for. */
+export function missing(plan: Plan, id: number): never {
+  throw broken(`value ${plan.values[id]?.name ?? id} has no place`);
 }
