@@ -16,12 +16,16 @@ import {
 import type { BackendWasm } from "@tensorflow/tfjs-backend-wasm";
 import { broken, outOfMemory } from "../../errors.ts";
 import { registerWasm } from "./module.ts";
+import { ownFunctions, type OwnFunctions } from "./own/index.ts";
+import type { WasmMemory } from "./own/webassembly.ts";
 
 /** The emscripten module: what we use of it. */
 interface WasmModule {
   readonly HEAPU8: Uint8Array;
   _malloc(bytes: number): number;
   _free(address: number): void;
+  /** What the module exports under its own names. */
+  readonly asm?: { readonly memory?: WasmMemory };
   readonly tfjs: { registerTensor(id: number, size: number, address: number): void; disposeData(id: number): void };
 }
 
@@ -47,6 +51,8 @@ interface Internals {
 export interface WasmBackend {
   /** Whether the module with SIMD was loaded. */
   readonly simd: boolean;
+  /** Our own kernels on this heap; undefined without SIMD. */
+  readonly own: OwnFunctions | undefined;
   /** The heap as it is now: growing it replaces the buffer. */
   heap(): ArrayBufferLike;
   /** Address of a new block, 64-byte aligned. Throws InfeasibleError out-of-memory. */
@@ -101,8 +107,10 @@ async function load(): Promise<WasmBackend> {
     return { ...output, shape };
   };
 
+  const memory = wasm.asm?.memory;
   return {
     simd: Boolean(simd),
+    own: simd && memory?.buffer === wasm.HEAPU8.buffer ? ownFunctions(memory) : undefined,
     heap: () => wasm.HEAPU8.buffer,
     allocate(bytes) {
       const start = wasm._malloc(bytes + ALIGNMENT) >>> 0;
