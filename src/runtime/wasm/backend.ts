@@ -60,6 +60,9 @@ export interface WasmBackend {
   free(address: number): void;
   /** Blocks allocated so far, those of TensorFlow.js included. */
   allocations(): number;
+  /** Bytes of the blocks held now, and the most since the last `resetPeak`; what kernels allocate inside is not seen. */
+  heapUse(): { readonly held: number; readonly peak: number };
+  resetPeak(): void;
   /** A tensor of TensorFlow.js at an address; it owns nothing. */
   tensorAt(address: number, shape: readonly number[], dtype: "float32" | "int32" | "bool"): TensorInfo;
   release(tensor: TensorInfo): void;
@@ -89,10 +92,25 @@ async function load(): Promise<WasmBackend> {
   const { wasm, dataIdMap } = internals;
 
   let blocks = 0;
+  // The module's functions put the real ones in their own place when first called: they would undo what follows.
+  wasm._free(wasm._malloc(ALIGNMENT));
   const malloc = wasm._malloc.bind(wasm);
+  const free = wasm._free.bind(wasm);
+  const sizes = new Map<number, number>();
+  let held = 0;
+  let peak = 0;
   wasm._malloc = (bytes) => {
     blocks++;
-    return malloc(bytes);
+    const start = malloc(bytes);
+    sizes.set(start, bytes);
+    held += bytes;
+    peak = Math.max(peak, held);
+    return start;
+  };
+  wasm._free = (start) => {
+    held -= sizes.get(start) ?? 0;
+    sizes.delete(start);
+    free(start);
   };
   const starts = new Map<number, number>();
   const makeOutput = internals.makeOutput.bind(internals);
@@ -126,6 +144,8 @@ async function load(): Promise<WasmBackend> {
       wasm._free(start);
     },
     allocations: () => blocks,
+    heapUse: () => ({ held, peak }),
+    resetPeak: () => void (peak = held),
     tensorAt(address, shape, dtype) {
       const id = internals.dataIdNextNumber++;
       const dataId = { id };
