@@ -30,6 +30,9 @@ const text = (value: string): number[] => {
   return [...unsigned(bytes.length), ...bytes];
 };
 
+/** "\\0asm", version 1. */
+const MAGIC = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
+
 /** The bytes of a module that imports `env.memory` and exports the functions by name. */
 export function assemble(functions: readonly WasmFunction[]): Uint8Array<ArrayBuffer> {
   const types = functions.map(({ parameters }) => [0x60, ...vec(parameters.map((type) => [TYPE_CODES[type]])), 0]);
@@ -38,7 +41,7 @@ export function assemble(functions: readonly WasmFunction[]): Uint8Array<ArrayBu
     return [...unsigned(code.length), ...code];
   });
   return Uint8Array.from([
-    ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    ...MAGIC,
     ...section(1, vec(types)),
     ...section(2, vec([[...text("env"), ...text("memory"), 2, 0, 0]])),
     ...section(3, vec(functions.map((_, i) => unsigned(i)))),
