@@ -30,7 +30,7 @@ const text = (value: string): number[] => {
   return [...unsigned(bytes.length), ...bytes];
 };
 
-/** "\\0asm", version 1. */
+/** "\0asm", version 1. */
 const MAGIC = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
 
 /** The bytes of a module that imports `env.memory` and exports the functions by name. */
