@@ -1,10 +1,13 @@
 /** Flags of everything that compiles: compile and estimate. */
 import { readFile } from "node:fs/promises";
 import type { Argv } from "yargs";
+import type { MapMemoryOptions } from "../passes/map-memory/options.ts";
 import type { Compiled } from "../src/compile.ts";
+import { formatSeconds } from "../src/report/bytes.ts";
 import { text, texts, type Flags } from "./command.ts";
 import { modelFlags, modelOptions } from "./model-flags.ts";
 import { byteCount, pairs, whole } from "./pairs.ts";
+import { progressLine } from "./progress.ts";
 import { paint } from "./style.ts";
 
 export const compileOptions = (yargs: Argv): Argv =>
@@ -19,7 +22,12 @@ export const compileOptions = (yargs: Argv): Argv =>
     .option("without", {
       type: "string",
       array: true,
-      describe: "leave a pass out: channels-last, schedule or in-place",
+      describe: "leave a pass out that is optional (strata passes)",
+    })
+    .option("pass", {
+      type: "string",
+      array: true,
+      describe: "also run a pass, with options: map-memory or map-memory:budget=N,preset=fast",
     })
     .option("half", {
       type: "string",
@@ -52,6 +60,8 @@ export async function compileFromFlags(path: string, flags: Flags): Promise<Comp
     return [name, tensorOf(input.dtype, shape, values)] as const;
   });
   const budget = text(flags, "budget");
+  const mapMemory = await mapMemoryFromFlags(flags);
+  const line = progressLine();
   const compiled = await compile(model, {
     dims,
     shapes: new Map([
@@ -65,18 +75,51 @@ export async function compileFromFlags(path: string, flags: Flags): Promise<Comp
       texts(flags, "without").map((name) => {
         const pass = passByName(name);
         if (!pass.optional) throw invalidFlag("--without", name, "no plan can be made without this pass");
+        if (pass.onRequest === true)
+          throw invalidFlag("--without", name, "this pass runs only where --pass asks for it");
         return pass.name;
       }),
     ),
     half: text(flags, "half") as "weights" | "all" | undefined,
     seed: whole("--seed", String(flags["seed"])),
     ...(budget === undefined ? {} : { budget: whole("--budget", budget) }),
+    ...(mapMemory === undefined
+      ? {}
+      : {
+          mapMemory: {
+            ...mapMemory,
+            onProgress: ({ method, seconds, bound, evaluations, budget: all }) =>
+              line.update(
+                `map-memory ${method}: ${formatSeconds(seconds)}, bound ${formatSeconds(bound)}, ${evaluations} of ${all} evaluations`,
+              ),
+          },
+        }),
   });
+  line.done();
   for (const { severity, code, message, where } of compiled.diagnostics)
     process.stderr.write(
       `${paint.warning(`${severity}[${code}]`)}: ${message}${where === undefined ? "" : ` (${where})`}\n`,
     );
   return compiled;
+}
+
+/** Options of map-memory where --pass asks for it; refuses passes and options that are not there. */
+async function mapMemoryFromFlags(flags: Flags): Promise<MapMemoryOptions | undefined> {
+  const { passByName } = await import("../passes/registry.ts");
+  const { parseMapMemoryOptions } = await import("../passes/map-memory/options.ts");
+  const { invalidFlag } = await import("../src/errors.ts");
+  let found: MapMemoryOptions | undefined;
+  for (const item of texts(flags, "pass")) {
+    const [name = "", options] = item.split(/:(.*)/s);
+    const pass = passByName(name);
+    if (pass.name === "map-memory")
+      found = parseMapMemoryOptions(
+        Object.fromEntries(pairs("--pass", options === undefined || options === "" ? [] : options.split(","))),
+      );
+    // The others run unless they are left out.
+    else if (options !== undefined) throw invalidFlag("--pass", item, `${name} has no options`);
+  }
+  return found;
 }
 
 async function targetFromFlags(flags: Flags): Promise<import("../src/target/index.ts").Target> {

@@ -2,7 +2,7 @@
 import type { Builder } from "./builder.ts";
 import { dim, number, type Family, type OptionInfo } from "./family.ts";
 
-const IMAGE: readonly OptionInfo[] = [
+export const IMAGE: readonly OptionInfo[] = [
   { name: "batch", default: 1, description: "images at once" },
   { name: "image", default: 224, description: "height and width" },
   { name: "classes", default: 1000, description: "results" },
@@ -12,19 +12,20 @@ const IMAGE: readonly OptionInfo[] = [
 interface Conv {
   readonly kernel: number;
   readonly stride?: number;
+  /** Half the kernel where left out: the size is kept. */
+  readonly pad?: number;
   readonly group?: number;
   readonly bias?: boolean;
 }
 
-function conv(
+export function conv(
   b: Builder,
   x: string,
   name: string,
   from: number,
   to: number,
-  { kernel, stride = 1, group = 1, bias = false }: Conv,
+  { kernel, stride = 1, pad = Math.floor(kernel / 2), group = 1, bias = false }: Conv,
 ): string {
-  const pad = Math.floor(kernel / 2);
   const operands = [x, b.weight(`${name}.weight`, [to, from / group, kernel, kernel])];
   if (bias) operands.push(b.weight(`${name}.bias`, [to], "zeros"));
   return b.op("Conv", operands, `${name}/Conv`, {
@@ -36,7 +37,7 @@ function conv(
   });
 }
 
-const batchNorm = (b: Builder, x: string, name: string, channels: number): string =>
+export const batchNorm = (b: Builder, x: string, name: string, channels: number): string =>
   b.op(
     "BatchNormalization",
     [
@@ -50,9 +51,9 @@ const batchNorm = (b: Builder, x: string, name: string, channels: number): strin
     { epsilon: { float: 1e-5 } },
   );
 
-const relu = (b: Builder, x: string, name: string): string => b.op("Relu", [x], `${name}/Relu`);
+export const relu = (b: Builder, x: string, name: string): string => b.op("Relu", [x], `${name}/Relu`);
 
-function classifier(b: Builder, x: string, name: string, from: number, to: number): string {
+export function classifier(b: Builder, x: string, name: string, from: number, to: number): string {
   return b.op(
     "Gemm",
     [x, b.weight(`${name}.weight`, [to, from], "uniform", from), b.weight(`${name}.bias`, [to], "zeros")],
@@ -254,6 +255,11 @@ export const unet: Family = {
   options: [
     { name: "levels", default: 4, description: "downsamplings" },
     { name: "width", default: 64, description: "channels of the first level" },
+    {
+      name: "blocks",
+      default: 1,
+      description: "double convolutions a level, each with a skip connection (more than one: as Ho et al., 2020)",
+    },
     ...IMAGE.map((option) =>
       option.name === "classes"
         ? { ...option, default: 2 }
@@ -272,10 +278,16 @@ export const unet: Family = {
       const y = relu(b, batchNorm(b, conv(b, x, `${name}.0`, from, to, { kernel: 3 }), `${name}.1`, to), `${name}.2`);
       return relu(b, batchNorm(b, conv(b, y, `${name}.3`, to, to, { kernel: 3 }), `${name}.4`, to), `${name}.5`);
     };
+    const blocks = number(options, "blocks");
+    const named = (name: string, block: number): string => (block === 0 ? name : `${name}.block${block}`);
     let x = double(b.input("input", "float", [batch, 3, size, size]), "inc", 3, width);
     const skips: string[] = [];
     for (let level = 0; level < levels; level++) {
       skips.push(x);
+      for (let block = 1; block < blocks; block++) {
+        x = double(x, named(level === 0 ? "inc" : `down${level - 1}`, block), width * 2 ** level, width * 2 ** level);
+        skips.push(x);
+      }
       x = b.op("MaxPool", [x], `down${level}/MaxPool`, { kernel_shape: [2, 2], strides: [2, 2] });
       x = double(x, `down${level}`, width * 2 ** level, width * 2 ** (level + 1));
     }
@@ -287,7 +299,10 @@ export const unet: Family = {
         `up${level}/ConvTranspose`,
         { kernel_shape: [2, 2], strides: [2, 2] },
       );
-      x = double(b.op("Concat", [skips[level]!, x], `up${level}/Concat`, { axis: 1 }), `up${level}`, 2 * out, out);
+      for (let block = 0; block < blocks; block++) {
+        const name = named(`up${level}`, block);
+        x = double(b.op("Concat", [skips.pop()!, x], `${name}/Concat`, { axis: 1 }), name, 2 * out, out);
+      }
     }
     const classes = number(options, "classes");
     b.output("output", conv(b, x, "outc", width, classes, { kernel: 1, bias: true }), "float", [

@@ -2,13 +2,27 @@
 import { invalidOption, unknownModel } from "../src/errors.ts";
 import { nearest } from "../src/ir/nearest.ts";
 import { encodeModel } from "../src/onnx/encode.ts";
+import { alexnet } from "./alexnet.ts";
 import { mobilenetV2, resnet, unet, vgg } from "./cnn.ts";
+import { densenet } from "./densenet.ts";
 import { buildFamily, COMMON, type Family, type OptionInfo, type Options, type OptionValue } from "./family.ts";
 import { bert, gpt2, llama, moe, sdUnetBlock } from "./transformer.ts";
 
 export type { OptionInfo, OptionValue } from "./family.ts";
 
-const FAMILIES: readonly Family[] = [resnet, vgg, mobilenetV2, unet, bert, gpt2, llama, moe, sdUnetBlock];
+const FAMILIES: readonly Family[] = [
+  resnet,
+  vgg,
+  alexnet,
+  densenet,
+  mobilenetV2,
+  unet,
+  bert,
+  gpt2,
+  llama,
+  moe,
+  sdUnetBlock,
+];
 
 /** What can be generated, with options and their defaults. */
 export const modelFamilies = (): readonly {

@@ -35,11 +35,34 @@ export interface AllocateOptions {
   readonly pins?: ReadonlyMap<string, { readonly memory: string; readonly offset: number }>;
 }
 
-/** Places all storage of `program`. Throws InfeasibleError `capacity-exceeded`, InputError `invalid-pin`. */
-export function allocate(program: Program, target: Target, options: AllocateOptions = {}): Allocation {
+/** Ranges and moments of a program whose steps don't stand where `positions` says: those of a mapping. */
+export interface GivenRanges {
+  readonly ranges: readonly LiveRange[];
+  readonly moments: number;
+  /** Steps of the program, by moment; undefined for a copy. */
+  readonly stepAt: (moment: number) => number | undefined;
+}
+
+/**
+ * Places all storage of `program`, or the ranges that are given. Throws InfeasibleError `capacity-exceeded`, InputError
+ * `invalid-pin`.
+ */
+export function allocate(
+  program: Program,
+  target: Target,
+  options: AllocateOptions = {},
+  given?: GivenRanges,
+): Allocation {
   const memoryOf = (name: string): Target["memories"][number] =>
     target.memories.find((memory) => memory.name === name)!;
-  const all = liveRanges(program);
+  const all = given?.ranges ?? liveRanges(program);
+  const timeline: Timeline = {
+    moments: given?.moments ?? momentsOf(program),
+    nodeAt: (moment) => {
+      const step = given === undefined ? undefined : given.stepAt(moment);
+      return given === undefined ? nodeAt(program, moment) : step === undefined ? "" : program.steps[step]!.node;
+    },
+  };
   const isArena = ({ memory }: LiveRange): boolean => memory === undefined || memory === target.arenaMemory;
   const ranges = all.filter(isArena);
   const arenaMemory = memoryOf(target.arenaMemory);
@@ -80,25 +103,38 @@ export function allocate(program: Program, target: Target, options: AllocateOpti
         program,
         memoryOf(name),
         elsewhere.filter(({ memory }) => memory === name),
+        timeline,
       ),
     );
 
   const weightsMemory = memoryOf(target.weightsMemory);
-  let top = weightsMemory.name === arenaMemory.name ? arenaBytes : 0;
-  const end = momentsOf(program);
+  let top = placements
+    .filter(({ memory }) => memory === weightsMemory.name)
+    .reduce((most, { offset, bytes }) => Math.max(most, offset + bytes), 0);
+  const end = timeline.moments;
   for (const value of program.values) {
     if (value.kind !== "weight" || value.storage.value !== value.id) continue;
     const offset = alignUp(top, weightsMemory.alignment);
     placements.push({ value: value.id, memory: weightsMemory.name, offset, bytes: value.bytes, from: 0, to: end });
     top = offset + value.bytes;
   }
-  checkCapacity(program, ranges, placements, arenaMemory, arenaBytes, arena);
-  if (top > weightsMemory.bytes) checkCapacity(program, ranges, placements, weightsMemory, top, arena);
+  checkCapacity(program, ranges, placements, arenaMemory, arenaBytes, arena, timeline);
+  if (top > weightsMemory.bytes) checkCapacity(program, ranges, placements, weightsMemory, top, arena, timeline);
   return { placements, arena };
 }
 
+interface Timeline {
+  readonly moments: number;
+  readonly nodeAt: (moment: number) => string;
+}
+
 /** Places the stays in a memory that copies go to. */
-function packMemory(program: Program, memory: Target["memories"][number], ranges: readonly LiveRange[]): Placed[] {
+function packMemory(
+  program: Program,
+  memory: Target["memories"][number],
+  ranges: readonly LiveRange[],
+  timeline: Timeline,
+): Placed[] {
   const buffers = ranges.map(({ from, to, bytes }) => ({
     lower: from,
     upper: to,
@@ -114,7 +150,7 @@ function packMemory(program: Program, memory: Target["memories"][number], ranges
     from,
     to,
   }));
-  checkCapacity(program, ranges, placed, memory, packed.height, packed);
+  checkCapacity(program, ranges, placed, memory, packed.height, packed, timeline);
   return placed;
 }
 
@@ -125,9 +161,10 @@ function checkCapacity(
   memory: Target["memories"][number],
   needed: number,
   arena: PackingResult,
+  { moments, nodeAt: nodeOf }: Timeline,
 ): void {
   if (needed <= memory.bytes) return;
-  const step = Math.min(arena.boundTime, momentsOf(program) - 1);
+  const step = Math.min(arena.boundTime, moments - 1);
   const live = placements
     .filter((placed) => placed.memory === memory.name && placed.from <= step && step < placed.to)
     .sort((a, b) => b.bytes - a.bytes || a.value - b.value);
@@ -143,7 +180,7 @@ function checkCapacity(
     capacity: memory.bytes,
     lowerBound: weights + (holdsArena ? arena.lowerBound : 0),
     step,
-    node: nodeAt(program, step),
+    node: nodeOf(step),
     live: live.map((placed) => ({ name: program.values[placed.value]!.name, bytes: placed.bytes })),
   });
 }

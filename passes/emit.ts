@@ -6,16 +6,20 @@
  */
 import { alignUp } from "../src/ir/bytes.ts";
 import type { KernelStep, Program } from "../src/ir/types.ts";
-import type { Plan } from "../src/plan/schema.ts";
+import type { Plan, PlanMapping } from "../src/plan/schema.ts";
 import type { Target } from "../src/target/schema.ts";
 import type { Allocation } from "./allocate.ts";
 import { livePeak, liveRanges, momentsOf, positions } from "./liveness.ts";
+import type { MemoryMapping } from "./map-memory/index.ts";
+import type { MappedLayout } from "./map-memory/layout.ts";
 
 export interface EmitFacts {
   readonly model: { readonly file: string | null; readonly sha256: string };
   readonly fileOrderPeakBytes: number;
   readonly provenance: Plan["provenance"];
   readonly trace: Plan["trace"];
+  /** For a program that is mapped to two memories. */
+  readonly mapped?: { readonly mapping: MemoryMapping; readonly layout: MappedLayout } | undefined;
 }
 
 const emitStep = (step: KernelStep): Extract<Plan["steps"][number], { kind: "kernel" }> => ({
@@ -33,6 +37,35 @@ const emitStep = (step: KernelStep): Extract<Plan["steps"][number], { kind: "ker
   dispatch: step.dispatch === undefined ? null : { ...step.dispatch },
 });
 
+/** A step with its seconds where its operands are, and what it finds in fast memory. */
+const emitMappedStep = (step: KernelStep, index: number, mapping: MemoryMapping): Plan["steps"][number] => ({
+  ...emitStep(step),
+  seconds: mapping.kernelSeconds[index]!,
+  fast: [...mapping.fastAt[index]!].sort((a, b) => a - b),
+});
+
+const emitMapping = (mapping: MemoryMapping): PlanMapping => {
+  const { fastMemory, slowMemory, method, proof, evaluations, allSlowSeconds, allFastSeconds, certificate } = mapping;
+  const { lambda, units, kappa, beta, mu } = certificate;
+  return {
+    fastMemory,
+    slowMemory,
+    method,
+    proof,
+    evaluations,
+    allSlowSeconds,
+    allFastSeconds,
+    capacity: [...mapping.capacity],
+    lambda: [...lambda],
+    units: [...units],
+    kappa: kappa.map((list) => [...list]),
+    beta: [...beta],
+    mu: [...mu],
+    secondsPerByte: null,
+    drops: [],
+  };
+};
+
 const emitAttrs = (attrs: KernelStep["attrs"]): Plan["calls"][number]["attrs"] =>
   attrs.map(({ name, value }) => ({
     name,
@@ -40,7 +73,11 @@ const emitAttrs = (attrs: KernelStep["attrs"]): Plan["calls"][number]["attrs"] =
   }));
 
 /** Steps with the copies between them. */
-function emitSteps(program: Program): Plan["steps"] {
+function emitSteps(program: Program, mapped: EmitFacts["mapped"]): Plan["steps"] {
+  if (mapped !== undefined)
+    return mapped.layout.items.map((item) =>
+      item.kind === "copy" ? { ...item } : emitMappedStep(program.steps[item.step]!, item.step, mapped.mapping),
+    );
   const place = positions(program);
   const all: Plan["steps"] = [];
   program.steps.forEach((step, i) => (all[place.steps[i]!] = emitStep(step)));
@@ -61,17 +98,20 @@ function secondsOf(program: Program, target: Target): number {
 }
 
 /** Writes the plan of a placed program. */
-export function emit(program: Program, target: Target, { placements, arena }: Allocation, facts: EmitFacts): Plan {
+export function emit(program: Program, target: Target, allocation: Allocation, facts: EmitFacts): Plan {
+  const { arena } = allocation;
+  const { mapped } = facts;
+  const placements = [...allocation.placements, ...(mapped?.layout.fast ?? [])];
   const peakBytes: Record<string, number> = {};
   const lowerBoundBytes: Record<string, number> = {};
   const loads: Plan["certificate"]["loads"] = [];
   const isWeight = (id: number): boolean => program.values[id]!.kind === "weight";
   const moved = new Set(program.copies.map((copy) => copy.value));
   // What is copied away need not stay: it counts nowhere, which keeps the bound valid.
-  const ranges = liveRanges(program).filter(({ root }) => !moved.has(root));
-  const peak = livePeak(ranges, momentsOf(program));
+  const ranges = mapped?.layout.held ?? liveRanges(program).filter(({ root }) => !moved.has(root));
+  const peak = livePeak(ranges, mapped?.layout.items.length ?? momentsOf(program));
   const weightsBytes = placements
-    .filter((placed) => isWeight(placed.value))
+    .filter((placed) => isWeight(placed.value) && placed.memory === target.weightsMemory)
     .reduce((sum, placed) => sum + placed.bytes, 0);
   for (const memory of target.memories) {
     const here = placements.filter((placed) => placed.memory === memory.name);
@@ -87,7 +127,7 @@ export function emit(program: Program, target: Target, { placements, arena }: Al
     .reduce((top, placed) => Math.max(top, placed.offset + placed.bytes), 0);
   const written = new Set([...program.inputs, ...program.steps.flatMap((step) => step.writes)]);
   const kernelSeconds = program.steps.reduce((sum, step) => sum + step.seconds, 0);
-  const seconds = secondsOf(program, target);
+  const seconds = mapped?.mapping.seconds ?? secondsOf(program, target);
   const alignment = target.memories.find((memory) => memory.name === target.arenaMemory)!.alignment;
   return {
     strata: 1,
@@ -126,7 +166,7 @@ export function emit(program: Program, target: Target, { placements, arena }: Al
     inputs: [...program.inputs],
     outputs: [...program.outputs],
     init: program.init.map(emitStep),
-    steps: emitSteps(program),
+    steps: emitSteps(program, mapped),
     calls: program.calls.map(({ kernel, node, reads, writes, absentReads, absentWrites, attrs }) => ({
       kernel,
       node,
@@ -147,10 +187,14 @@ export function emit(program: Program, target: Target, { placements, arena }: Al
       unplannedBytes: [...written].reduce((sum, id) => sum + program.values[id]!.bytes, 0),
       fileOrderPeakBytes: facts.fileOrderPeakBytes,
       seconds,
-      secondsLowerBound: kernelSeconds,
+      secondsLowerBound: mapped?.mapping.bound ?? kernelSeconds,
     },
     // The packing counts each block rounded up to the alignment, which is what optimality means here.
-    certificate: { loads, status: alignUp(arenaBytes, alignment) <= arena.lowerBound ? "optimal" : "feasible" },
+    certificate: {
+      loads,
+      status: alignUp(arenaBytes, alignment) <= arena.lowerBound ? "optimal" : "feasible",
+      ...(mapped === undefined ? {} : { mapping: emitMapping(mapped.mapping) }),
+    },
     provenance: facts.provenance,
   };
 }

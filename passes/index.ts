@@ -11,13 +11,16 @@ import { allocate, type Allocation, type AllocateOptions } from "./allocate.ts";
 import { channelsLast } from "./channels-last.ts";
 import { dispatch } from "./dispatch.ts";
 import { emit } from "./emit.ts";
+import { fit } from "./fit.ts";
 import { foldBatchNorm } from "./fold-batch-norm.ts";
 import { fuse } from "./fuse.ts";
 import { halfStorage } from "./half-storage.ts";
 import { inPlace } from "./in-place.ts";
 import { livePeak, liveRanges } from "./liveness.ts";
 import { lower } from "./lower.ts";
-import { offload } from "./offload.ts";
+import { type MapMemoryOptions, mapProgram, needsMapping } from "./map-memory/index.ts";
+import { allocateMapped, mapAndLayOut } from "./map-memory/place.ts";
+import { offload, offloadFloor } from "./offload.ts";
 import { PASSES, passByName, type PassName } from "./registry.ts";
 import { schedule } from "./schedule.ts";
 
@@ -33,13 +36,16 @@ export {
   livePeak,
   liveRanges,
   lower,
+  mapProgram,
   offload,
+  offloadFloor,
   PASSES,
   passByName,
   schedule,
 };
 export type { Allocation, AllocateOptions, Placed } from "./allocate.ts";
 export type { LiveRange, Peak } from "./liveness.ts";
+export type { MapMemoryOptions, MemoryMapping } from "./map-memory/index.ts";
 export type { PassInfo, PassName } from "./registry.ts";
 
 export interface PlanOptions extends AllocateOptions {
@@ -49,6 +55,8 @@ export interface PlanOptions extends AllocateOptions {
   readonly dispatches?: DispatchSource | undefined;
   /** Float32 tensors that are stored as float16, on GPU targets: weights, or activations too. */
   readonly half?: "weights" | "all" | undefined;
+  /** Maps values to a fast and a slow memory; where left out, only on targets that can't do without. */
+  readonly mapMemory?: MapMemoryOptions | undefined;
   /** Called after every pass; throws where an invariant is broken. */
   readonly check: (ir: Graph | Program, pass: string) => void;
 }
@@ -69,6 +77,7 @@ export function planGraph(
     return ir;
   };
   const source = options.dispatches;
+  const mapMemory = options.mapMemory ?? (needsMapping(target) ? {} : undefined);
   const lowered = (laidOut: Graph): Program => {
     const program = checked(lower(laidOut, target), "lower");
     // Hidden temporaries of GPU kernels are ordinary values from here on.
@@ -88,9 +97,14 @@ export function planGraph(
     if (wants("schedule")) program = checked(schedule(program), "schedule");
     // Sharing before offsets: blocks that become one need one offset.
     if (wants("in-place")) program = checked(inPlace(program), "in-place");
-    // Last of what changes live ranges: only what does not fit is moved away.
-    program = checked(offload(program, target), "offload");
-    return { program, allocation: allocate(program, target, options) };
+    // Mapping decides by itself what moves.
+    if (mapMemory !== undefined)
+      return { program, arenaBytes: livePeak(liveRanges(program), program.steps.length).bytes };
+    // Last of what changes live ranges, and with the allocation: only what does not fit is moved away.
+    const placed = wants("offload")
+      ? fit(program, target, options, (fitted) => checked(fitted, "offload"))
+      : { program, allocation: allocate(program, target, options) };
+    return { ...placed, arenaBytes: placed.allocation.arena.height };
   };
 
   // What the model's own order costs without any planning: no plan may need more.
@@ -105,7 +119,7 @@ export function planGraph(
   let failure: unknown;
   for (const candidate of laidOut === folded ? [folded] : [laidOut, folded]) {
     // A converted layout may need a transposed copy at the worst moment: then the model's own layout is better.
-    if (planned !== undefined && planned.allocation.arena.height <= fileOrderPeakBytes) break;
+    if (planned !== undefined && planned.arenaBytes <= fileOrderPeakBytes) break;
     try {
       const made = planLayout(candidate);
       if (planned === undefined || isBetter(made, planned)) planned = made;
@@ -115,45 +129,55 @@ export function planGraph(
     }
   }
   if (planned === undefined) throw failure;
-  const names: PassName[] = [
-    "fold-batch-norm",
-    "channels-last",
-    "fuse",
-    "lower",
-    "schedule",
-    "in-place",
-    "allocate",
-    "emit",
-  ];
-  const plan = emit(planned.program, target, planned.allocation, {
+  const { program } = planned;
+  const seed = options.seed ?? 0;
+  // After all that changes the steps: their order and costs are the board that it plays on.
+  const mapped = mapMemory === undefined ? undefined : mapAndLayOut(program, target, { seed, ...mapMemory });
+  const allocation = planned.allocation ?? allocateMapped(program, target, options, mapped!.layout);
+  /** Options of a pass that had its turn. */
+  const turn = (name: PassName): Record<string, string | number> | undefined => {
+    if (name === "half-storage") return options.half === undefined || !source ? undefined : { store: options.half };
+    if (name === "dispatch") return source && {};
+    if (name === "channels-last") return convert ? {} : undefined;
+    if (name === "map-memory") return mapped?.options;
+    if (name === "offload" && mapped !== undefined) return undefined;
+    return wants(name) ? {} : undefined;
+  };
+  const plan = emit(program, target, allocation, {
     model,
+    mapped,
     fileOrderPeakBytes,
     trace:
       source === undefined
         ? null
         : {
-            sha256: source.digest(planned.program.calls.map((call) => call.digest)),
+            sha256: source.digest(program.calls.map((call) => call.digest)),
             limits: { ...source.limits },
           },
     provenance: {
       version,
-      passes: names.filter(wants).map((name) => ({ name, options: {} })),
-      seed: options.seed ?? 0,
+      passes: PASSES.flatMap(({ name }) => {
+        const used = turn(name);
+        return used === undefined ? [] : [{ name, options: used }];
+      }),
+      seed,
       budget: options.budget ?? DEFAULT_BUDGET,
       deterministic: true,
     },
   });
-  return { plan, program: planned.program };
+  return { plan, program };
 }
 
 interface Planned {
   readonly program: Program;
-  readonly allocation: Allocation;
+  /** Undefined where a mapping comes first. */
+  readonly allocation?: Allocation;
+  readonly arenaBytes: number;
 }
 
 /** Less memory, but never for more steps that the GPU has no kernel for. */
 function isBetter(a: Planned, b: Planned): boolean {
   const onHost = ({ program }: Planned): number =>
     program.calls.length === 0 ? 0 : program.steps.filter((step) => step.dispatch === undefined).length;
-  return onHost(a) <= onHost(b) && a.allocation.arena.height < b.allocation.arena.height;
+  return onHost(a) <= onHost(b) && a.arenaBytes < b.arenaBytes;
 }

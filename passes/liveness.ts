@@ -79,22 +79,35 @@ function staysOf(program: Program, root: ValueId, uses: readonly Use[]): LiveRan
   const { bytes } = program.values[root]!;
   const moves = uses.filter((use) => use.from !== undefined);
   const last = uses.reduce((most, { at }) => Math.max(most, at), 0) + 1;
-  let from = uses.reduce((least, { at }) => Math.min(least, at), Infinity);
-  const range = (start: number, to: number, memory: string | undefined): LiveRange => ({
+  const first = uses.reduce((least, { at }) => Math.min(least, at), Infinity);
+  const range = (from: number, to: number, memory: string | undefined): LiveRange => ({
     root,
     bytes,
-    from: start,
+    from,
     to,
     ...(memory === undefined ? {} : { memory }),
   });
-  if (moves.length === 0) return [range(from, last, undefined)];
+  if (moves.length === 0) return [range(first, last, undefined)];
   const stays: LiveRange[] = [];
-  for (const move of moves) {
-    stays.push(range(from, move.at + 1, move.from));
-    from = move.at;
+  /** Where the content is, and since when; in two memories at once where a copy back leaves its source good. */
+  const open = new Map<string, number>([[moves[0]!.from!, first]]);
+  for (const [k, { from, to, at }] of moves.entries()) {
+    const previous = moves[k - 1]?.to;
+    if (previous !== undefined && previous !== from) {
+      // It comes from where it was left: the copy that is dropped was last needed by what used it last.
+      const end = uses.reduce((most, use) => (use.at < at ? Math.max(most, use.at) : most), 0) + 1;
+      stays.push(range(open.get(previous)!, end, previous));
+      open.delete(previous);
+    }
+    if (moves[k + 1]?.from !== from) {
+      stays.push(range(open.get(from!)!, at + 1, from));
+      open.delete(from!);
+    }
+    open.set(to!, at);
   }
-  stays.push(range(from, last, moves.at(-1)!.to));
-  return stays;
+  const end = moves.at(-1)!.to!;
+  stays.push(range(open.get(end)!, last, end));
+  return stays.sort((a, b) => a.from - b.from);
 }
 
 export interface Peak {

@@ -1,24 +1,31 @@
 /**
  * Purpose     Makes a Program fit a smaller arena: storage that waits for its next use goes to the host
  *             and comes back, or is computed again.
- * Requires    Steps in their final order, in-place decided; a memory that kernels don't reach, with links
- *             to and from the arena.
- * Guarantees  The live peak, each block rounded up to the alignment, is at most the capacity asked for,
- *             or as near as whole waits can bring it; a program that fits comes back as it is. Results stay
- *             bit for bit the same.
- * Method      Greedy, after Belady: at the moment of the peak, of the blocks that no step uses there, the
- *             one whose waiting relieves most bytes and moments for its cost. An output that waits for
- *             nothing stays on the host; an input may start there. Recomputation clones the one step that
- *             made the block where its operands are at hand and it costs less than the link.
- * Cost        O(blocks) for each block moved.
- * Limits      A heuristic: `swap-activations` will decide by mixed-integer programming.
+ * Requires    Steps in their final order, in-place decided, no copies yet; a memory that kernels don't
+ *             reach, with links to and from the arena (otherwise nothing is done).
+ * Guarantees  At every moment the live bytes, each block rounded up to the alignment, are at most the
+ *             capacity; a program that fits comes back as it is. Results stay bit for bit the same.
+ *             Throws InfeasibleError `capacity-exceeded` where one step's own operands, results and
+ *             scratch are more than the capacity, which no order of copies can change.
+ * Method      Every wait of a block between two uses is an interval with a size and a cost (the
+ *             cheaper of its ways: over the link, or by running again the steps that made it, back to what
+ *             is at hand then); what exceeds the capacity is a demand at each step. The cheapest intervals that
+ *             cover the demands are chosen by src/solve/covering. An output that waits for nothing stays
+ *             on the host; an input may start there; a block that was not written since it was last
+ *             copied out is not copied out again.
+ * Cost        Waits times steps.
+ * Limits      A chain of steps that is computed again has at most eight; operands are not kept alive for it.
  */
-import type { KernelStep, Program, ProgramValue, StorageCopy, ValueId } from "../src/ir/types.ts";
+import { capacityExceeded } from "../src/errors.ts";
+import { alignUp } from "../src/ir/bytes.ts";
+import type { Program, ValueId } from "../src/ir/types.ts";
+import { coverDemands } from "../src/solve/covering/index.ts";
 import type { Target } from "../src/target/schema.ts";
-import { livePeak, liveRanges, momentsOf, positions } from "./liveness.ts";
+import { lineageOf, recomputation, type Recomputation } from "./recomputation.ts";
+import { applyWaits, type Wait } from "./waits.ts";
 
 export interface OffloadOptions {
-  /** Bytes that the arena may have; the target's where left out. */
+  /** Bytes that the live blocks may have; the arena's where left out. */
   readonly capacity?: number;
   /** Whether blocks may be computed again rather than copied. */
   readonly recompute?: boolean;
@@ -31,7 +38,7 @@ interface Links {
 }
 
 /** The memory that takes what waits, or undefined where the target has none. */
-function linksOf(target: Target): Links | undefined {
+export function linksOf(target: Target): Links | undefined {
   for (const { name, direct } of target.memories) {
     if (direct !== false) continue;
     const out = target.links.find((link) => link.from === target.arenaMemory && link.to === name);
@@ -42,178 +49,227 @@ function linksOf(target: Target): Links | undefined {
   return undefined;
 }
 
-/** Moves what waits out of the arena until the program fits. */
-export function offload(program: Program, target: Target, options: OffloadOptions = {}): Program {
-  const links = linksOf(target);
-  const arena = target.memories.find((memory) => memory.name === target.arenaMemory)!;
-  const capacity = options.capacity ?? arena.bytes;
-  if (links === undefined) return program;
-  let current = program;
-  // Each round takes one block out of the peak; more rounds than blocks and moments can't help.
-  for (let rounds = 4 * program.values.length + 16; rounds > 0; rounds--) {
-    const ranges = liveRanges(current).filter(({ memory }) => memory === undefined || memory === target.arenaMemory);
-    const peak = livePeak(ranges, momentsOf(current), arena.alignment);
-    if (peak.bytes <= capacity) return current;
-    const next = relieve(current, peak.step, target, links, options.recompute !== false);
-    if (next === undefined) return current;
-    current = next;
-  }
-  return current;
-}
-
-interface Wait {
+/** When a storage root is used, and what it takes. */
+interface Block {
   readonly root: ValueId;
-  /** Step after which it waits (-1: from the start), and step before which it must be back (undefined: never). */
-  readonly after: number;
-  readonly before: number | undefined;
-  readonly score: number;
+  readonly bytes: number;
+  /** Bytes rounded up to the alignment. */
+  readonly size: number;
+  /** Steps that touch it, ascending. */
+  readonly uses: readonly number[];
+  /** Steps [from, to) in which it is live. */
+  readonly from: number;
+  readonly to: number;
 }
 
-/** The program with one more block out of the arena at `moment`, or undefined where nothing there waits. */
-function relieve(
-  program: Program,
-  moment: number,
-  target: Target,
-  links: Links,
-  recompute: boolean,
-): Program | undefined {
-  const { values, steps, copies } = program;
-  const place = positions(program);
-  const uses = usesOf(program);
-  const outputs = new Set(program.outputs.map((id) => values[id]!.storage.value));
-  const inputs = new Set<ValueId>(program.inputs);
-  let best: Wait | undefined;
-  for (const range of liveRanges(program)) {
-    const { root, from, to, bytes } = range;
-    const inArena = range.memory === undefined || range.memory === target.arenaMemory;
-    if (!inArena || from > moment || moment >= to || bytes === 0) continue;
-    const touched = uses.get(root) ?? [];
-    const moved = copies.flatMap((copy, k) => (copy.value === root ? [place.copies[k]!] : []));
-    const known = [...touched.map((step) => place.steps[step]!), ...moved].sort((a, b) => a - b);
-    const previous = known.filter((at) => at < moment).at(-1);
-    const next = known.find((at) => at >= moment);
-    if (next === moment || (previous === undefined && !inputs.has(root))) continue;
-    // A block that is back for its next use only just now, or that leaves at once, gains nothing by another trip.
-    if ((previous !== undefined && moved.includes(previous)) || (next !== undefined && moved.includes(next))) continue;
-    if (next === undefined && !outputs.has(root)) continue;
-    const gap = (next ?? momentsOf(program)) - (previous ?? -1) - 1;
-    const trip = bytes / links.inBytesPerSecond + (previous === undefined ? 0 : bytes / links.outBytesPerSecond);
-    const score = (bytes * gap) / trip / (next === undefined ? 0.5 : 1);
-    if (best === undefined || score > best.score)
-      best = {
-        root,
-        after: previous === undefined ? -1 : place.steps.indexOf(previous),
-        before: next === undefined ? undefined : place.steps.indexOf(next),
-        score,
-      };
-  }
-  if (best === undefined) return undefined;
-  const again = recompute && best.before !== undefined ? recomputed(program, best, links) : undefined;
-  if (again !== undefined) return again;
-  const made: StorageCopy[] = [];
-  if (best.after >= 0)
-    made.push({ value: best.root, from: target.arenaMemory, to: links.host, before: best.after + 1 });
-  if (best.before !== undefined)
-    made.push({ value: best.root, from: links.host, to: target.arenaMemory, before: best.before });
-  // An input that starts on the host and never leaves it would be no use to anyone.
-  if (made.length === 0) return undefined;
-  const order = (copy: StorageCopy): number => copy.before;
-  return { ...program, steps, copies: [...copies, ...made].sort((a, b) => order(a) - order(b)) };
-}
+const alignmentOf = (target: Target): number =>
+  target.memories.find((memory) => memory.name === target.arenaMemory)!.alignment;
 
-/** Steps that use each root, ascending. */
-function usesOf({ values, steps }: Program): ReadonlyMap<ValueId, readonly number[]> {
+function blocksOf(program: Program, alignment: number): Block[] {
+  const { values, steps } = program;
   const uses = new Map<ValueId, number[]>();
   steps.forEach((step, i) => {
     for (const root of new Set([...step.reads, ...step.writes].map((id) => values[id]!.storage.value))) {
+      if (values[root]!.kind === "weight") continue;
       const list = uses.get(root);
       if (list === undefined) uses.set(root, [i]);
       else list.push(i);
     }
   });
-  return uses;
+  const outputs = new Set(program.outputs.map((id) => values[id]!.storage.value));
+  const inputs = new Set<ValueId>(program.inputs);
+  for (const root of [...inputs, ...outputs])
+    if (!uses.has(root) && values[root]!.kind !== "weight") uses.set(root, []);
+  return [...uses]
+    .sort(([a], [b]) => a - b)
+    .map(([root, own]) => ({
+      root,
+      bytes: values[root]!.bytes,
+      size: alignUp(values[root]!.bytes, alignment),
+      uses: own,
+      from: inputs.has(root) ? 0 : (own[0] ?? 0),
+      to: outputs.has(root) ? steps.length : (own.at(-1) ?? 0) + 1,
+    }));
 }
 
-/** The program with the block's one step run again before its next use; undefined where that can't be, or costs more. */
-function recomputed(program: Program, wait: Wait, links: Links): Program | undefined {
-  const { values, steps } = program;
-  const before = wait.before!;
-  const sharing = values.filter((value) => value.storage.value === wait.root);
-  const made = sharing.filter((value) => value.viewOf === undefined);
-  const maker = steps.findIndex((step) => step.writes.includes(wait.root));
-  const step = steps[maker];
-  // Only a block that one dispatch wrote whole, and nothing wrote over.
-  if (
-    step === undefined ||
-    made.length !== 1 ||
-    step.writes.length !== 1 ||
-    program.outputs.some((id) => values[id]!.storage.value === wait.root)
-  )
-    return undefined;
-  if (step.dispatch !== undefined && steps.filter((other) => other.dispatch?.call === step.dispatch!.call).length !== 1)
-    return undefined;
-  if (program.copies.some((copy) => copy.value === wait.root)) return undefined;
-  // In the middle of a call, its operands are fixed already.
-  if ((steps[before]?.dispatch?.index ?? 0) > 0) return undefined;
-  const { bytes } = values[wait.root]!;
-  if (step.seconds > bytes / links.inBytesPerSecond + bytes / links.outBytesPerSecond) return undefined;
-  const place = positions(program);
-  const ranges = liveRanges(program);
-  const moment = place.steps[before]!;
-  const atHand = (id: ValueId): boolean => {
-    const root = values[id]!.storage.value;
-    if (values[root]!.kind === "weight") return true;
-    // Written over since by an in-place result, it would be another value's bytes.
-    const overwritten = steps.some(
-      (other, i) => i > maker && i < before && other.writes.some((written) => values[written]!.storage.value === root),
-    );
-    return (
-      !overwritten &&
-      ranges.some(
-        (range) =>
-          range.root === root &&
-          range.memory === undefined &&
-          range.from <= moment &&
-          moment < range.to &&
-          range.to - moment > 0,
-      )
-    );
-  };
-  if (!step.reads.every(atHand)) return undefined;
+/** Waits of every block: times at which no step touches it although it is live. */
+function waitsOf(program: Program, blocks: readonly Block[]): Wait[] {
+  const outputs = new Set(program.outputs.map((id) => program.values[id]!.storage.value));
+  const inputs = new Set<ValueId>(program.inputs);
+  const waits: Wait[] = [];
+  for (const { root, uses, bytes } of blocks) {
+    const [first] = uses;
+    const last = uses.at(-1);
+    if (first === undefined || last === undefined || bytes === 0) continue;
+    if (inputs.has(root) && first > 0) waits.push({ root, after: undefined, before: first });
+    for (const [k, use] of uses.entries()) {
+      const next = uses[k + 1];
+      if (next !== undefined && next > use + 1) waits.push({ root, after: use, before: next });
+    }
+    if (outputs.has(root) && last < program.steps.length - 1) waits.push({ root, after: last, before: undefined });
+  }
+  return waits;
+}
 
-  const copy = new Map<ValueId, ValueId>();
-  const more: ProgramValue[] = [];
-  for (const value of sharing) copy.set(value.id, (values.length + copy.size) as ValueId);
-  const names = new Set(values.map((value) => value.name));
-  for (const value of sharing) {
-    let name = `${value.name}/again`;
-    for (let k = 2; names.has(name); k++) name = `${value.name}/again${k}`;
-    names.add(name);
-    more.push({
-      ...value,
-      id: copy.get(value.id)!,
-      name,
-      storage: { value: copy.get(wait.root)!, offset: value.storage.offset },
-      ...(value.viewOf === undefined ? {} : { viewOf: copy.get(value.viewOf) ?? value.viewOf }),
-    });
-  }
-  const anew = <T extends Pick<KernelStep, "reads">>(item: T): T => ({
-    ...item,
-    reads: item.reads.map((id) => copy.get(id) ?? id),
+const spanOf = (wait: Wait, steps: number): { from: number; to: number } => ({
+  from: wait.after === undefined ? 0 : wait.after + 1,
+  to: wait.before ?? steps,
+});
+
+export interface Floor {
+  /** Bytes that must be live at once, whatever is offloaded. */
+  readonly bytes: number;
+  /** First step that needs them. */
+  readonly step: number;
+}
+
+/** The least capacity that offloading can reach: the largest working set of one step, in aligned bytes. */
+export function offloadFloor(program: Program, target: Target): Floor {
+  const blocks = blocksOf(program, alignmentOf(target));
+  const load = loadsOf(program, blocks);
+  const sizes = new Map(blocks.map(({ root, size }) => [root, size]));
+  if (linksOf(target) !== undefined)
+    for (const wait of waitsOf(program, blocks)) {
+      const { from, to } = spanOf(wait, program.steps.length);
+      for (let t = from; t < to; t++) load[t]! -= sizes.get(wait.root)!;
+    }
+  return load.reduce<Floor>((most, bytes, step) => (bytes > most.bytes ? { bytes, step } : most), {
+    bytes: 0,
+    step: 0,
   });
-  const calls = [...program.calls];
-  let clone: KernelStep = { ...step, writes: step.writes.map((id) => copy.get(id)!) };
-  if (step.dispatch !== undefined) {
-    const call = program.calls[step.dispatch.call]!;
-    const index = calls.push({ ...call, writes: call.writes.map((id) => copy.get(id) ?? id) }) - 1;
-    clone = { ...clone, dispatch: { call: index, index: step.dispatch.index } };
+}
+
+/** Aligned bytes live at each step. */
+function loadsOf(program: Program, blocks: readonly Block[]): number[] {
+  const load = Array.from({ length: Math.max(1, program.steps.length) }, () => 0);
+  for (const { from, to, size } of blocks) for (let t = from; t < to; t++) load[t]! += size;
+  return load;
+}
+
+/** Bytes of the arena's memory that weights take. */
+function weightBytes(program: Program, target: Target): number {
+  if (target.weightsMemory !== target.arenaMemory) return 0;
+  return program.values
+    .filter((value) => value.kind === "weight" && value.storage.value === value.id)
+    .reduce((sum, { bytes }) => sum + alignUp(bytes, alignmentOf(target)), 0);
+}
+
+/** Moves what waits out of the arena until the program fits. Throws InfeasibleError `capacity-exceeded`. */
+export function offload(program: Program, target: Target, options: OffloadOptions = {}): Program {
+  const links = linksOf(target);
+  if (links === undefined || program.copies.length > 0) return program;
+  const arena = target.memories.find((memory) => memory.name === target.arenaMemory)!;
+  const capacity = (options.capacity ?? arena.bytes) - weightBytes(program, target);
+  const blocks = blocksOf(program, arena.alignment);
+  const load = loadsOf(program, blocks);
+  if (load.every((bytes) => bytes <= capacity)) return program;
+  const floor = offloadFloor(program, target);
+  if (floor.bytes > capacity) throw tooLarge(program, target, floor, blocks);
+
+  const waits = waitsOf(program, blocks);
+  const blockOf = new Map(blocks.map((block) => [block.root, block]));
+  const swapSeconds = waits.map(({ root, after, before }) => {
+    const { bytes } = blockOf.get(root)!;
+    const out = after === undefined ? 0 : bytes / links.outBytesPerSecond + target.launchSeconds;
+    const back = before === undefined ? 0 : bytes / links.inBytesPerSecond + target.launchSeconds;
+    return out + back;
+  });
+  const lineage = lineageOf(program);
+  const again = waits.map(({ root, after, before }, i) => {
+    if (options.recompute === false || after === undefined || before === undefined) return undefined;
+    const made = recomputation(lineage, root, after, before, (other, step) => isLive(blockOf.get(other), step));
+    return made !== undefined && made.seconds < swapSeconds[i]! ? made : undefined;
+  });
+  const demand = load.map((bytes) => Math.max(0, bytes - capacity));
+  const chosen = choose(program, waits, blocks, capacity, demand, swapSeconds, again);
+  return applyWaits(lineage, { arena: arena.name, host: links.host }, chosen);
+}
+
+const isLive = (block: Block | undefined, step: number): boolean =>
+  block !== undefined && block.from <= step && step < block.to;
+
+/**
+ * The waits to relieve. What is computed again needs its operands at hand and room for what it makes
+ * meanwhile, which the choice itself may have taken: such a wait goes over the link instead, and the
+ * choice is made again at that cost.
+ */
+function choose(
+  program: Program,
+  waits: readonly Wait[],
+  blocks: readonly Block[],
+  capacity: number,
+  demand: readonly number[],
+  swapSeconds: readonly number[],
+  again: readonly (Recomputation | undefined)[],
+): (Wait & { readonly again?: Recomputation })[] {
+  const sizeOf = new Map(blocks.map(({ root, size }) => [root, size]));
+  const open = [...again];
+  let best: (Wait & { readonly again?: Recomputation })[] = [];
+  let least = Infinity;
+  for (let round = 0; round < 4; round++) {
+    const { chosen } = coverDemands({
+      demand,
+      intervals: waits.map((wait, i) => ({
+        ...spanOf(wait, program.steps.length),
+        size: sizeOf.get(wait.root)!,
+        cost: open[i]?.seconds ?? swapSeconds[i]!,
+      })),
+    });
+    // The floor was checked: all waits together cover every demand.
+    const away = chosen!.map((i) => waits[i]!);
+    const stranded = new Set(
+      chosen!.filter((i) => {
+        const made = open[i];
+        if (made === undefined) return false;
+        const step = waits[i]!.before!;
+        if (made.operands.some((root) => isAway(away, root, step))) return true;
+        const meanwhile = made.meanwhile.reduce((sum, root) => sum + (sizeOf.get(root) ?? 0), 0);
+        const there = blocks
+          .filter((block) => isLive(block, step) && isLive(block, step - 1) && !isAway(away, block.root, step))
+          .reduce((sum, { size }) => sum + size, 0);
+        return there + meanwhile > capacity;
+      }),
+    );
+    const seconds = chosen!.reduce(
+      (sum, i) => sum + (stranded.has(i) ? swapSeconds[i]! : (open[i]?.seconds ?? swapSeconds[i]!)),
+      0,
+    );
+    if (seconds < least) {
+      least = seconds;
+      best = chosen!.map((i) => {
+        const made = stranded.has(i) ? undefined : open[i];
+        return made === undefined ? waits[i]! : { ...waits[i]!, again: made };
+      });
+    }
+    if (stranded.size === 0) break;
+    for (const i of stranded) open[i] = undefined;
   }
-  const changed = new Set(steps.slice(before).flatMap((later) => later.dispatch?.call ?? []));
-  return {
-    ...program,
-    values: [...values, ...more],
-    steps: [...steps.slice(0, before), clone, ...steps.slice(before).map(anew)],
-    calls: calls.map((call, i) => (changed.has(i) ? anew(call) : call)),
-    copies: program.copies.map((moved) => (moved.before > before ? { ...moved, before: moved.before + 1 } : moved)),
-  };
+  return best;
+}
+
+/** Whether a block is out of the arena just before a step. */
+const isAway = (away: readonly Wait[], root: ValueId, step: number): boolean =>
+  away.some(
+    (wait) =>
+      wait.root === root &&
+      (wait.after === undefined || wait.after < step) &&
+      (wait.before === undefined || step < wait.before),
+  );
+
+function tooLarge(program: Program, target: Target, floor: Floor, blocks: readonly Block[]): Error {
+  const arena = target.memories.find((memory) => memory.name === target.arenaMemory)!;
+  const weights = weightBytes(program, target);
+  const live = blocks
+    .filter(({ uses, size }) => uses.includes(floor.step) && size > 0)
+    .sort((a, b) => b.size - a.size || a.root - b.root);
+  return capacityExceeded({
+    memory: arena.name,
+    needed: floor.bytes + weights,
+    capacity: arena.bytes,
+    lowerBound: floor.bytes + weights,
+    step: floor.step,
+    node: program.steps[floor.step]?.node ?? "",
+    live: live.map(({ root, bytes }) => ({ name: program.values[root]!.name, bytes })),
+    oneStep: true,
+  });
 }

@@ -3,16 +3,22 @@ import { unknownPass } from "../src/errors.ts";
 import { nearest } from "../src/ir/nearest.ts";
 import type { Graph, Program } from "../src/ir/types.ts";
 import { channelsLast } from "./channels-last.ts";
+import { foldBatchNorm } from "./fold-batch-norm.ts";
+import { fuse } from "./fuse.ts";
 import { inPlace } from "./in-place.ts";
 import { schedule } from "./schedule.ts";
 
 export type PassName =
   | "fold-batch-norm"
-  | "fuse"
   | "channels-last"
+  | "fuse"
+  | "half-storage"
   | "lower"
+  | "dispatch"
   | "schedule"
   | "in-place"
+  | "offload"
+  | "map-memory"
   | "allocate"
   | "emit";
 
@@ -23,6 +29,8 @@ export interface PassInfo {
   readonly to: "graph" | "program" | "plan";
   /** Whether a plan can be made without it. */
   readonly optional: boolean;
+  /** Whether it runs only where it is asked for. */
+  readonly onRequest?: boolean;
   /** For passes of one stage, which `strata opt` can run on textual IR. */
   readonly graph?: (graph: Graph) => Graph;
   readonly program?: (program: Program) => Program;
@@ -30,6 +38,14 @@ export interface PassInfo {
 
 /** In pipeline order. */
 export const PASSES: readonly PassInfo[] = [
+  {
+    name: "fold-batch-norm",
+    summary: "scale the filters of a convolution once at load instead of its results at every run",
+    from: "graph",
+    to: "graph",
+    optional: true,
+    graph: foldBatchNorm,
+  },
   {
     name: "channels-last",
     summary: "put 2-D convolution networks into NHWC layout without transposes in between",
@@ -39,9 +55,31 @@ export const PASSES: readonly PassInfo[] = [
     graph: channelsLast,
   },
   {
+    name: "fuse",
+    summary: "put one kernel where exporters wrote several: activations, Gelu, LayerNormalization, RMSNormalization",
+    from: "graph",
+    to: "graph",
+    optional: true,
+    graph: fuse,
+  },
+  {
+    name: "half-storage",
+    summary: "store float32 as float16 on GPU targets (--half weights or all)",
+    from: "graph",
+    to: "graph",
+    optional: true,
+  },
+  {
     name: "lower",
     summary: "turn operators into kernel steps over values with exact sizes",
     from: "graph",
+    to: "program",
+    optional: false,
+  },
+  {
+    name: "dispatch",
+    summary: "replace kernel steps by the GPU dispatches that compute them, hidden temporaries included",
+    from: "program",
     to: "program",
     optional: false,
   },
@@ -60,6 +98,21 @@ export const PASSES: readonly PassInfo[] = [
     to: "program",
     optional: true,
     program: inPlace,
+  },
+  {
+    name: "offload",
+    summary: "fit a smaller arena: move what waits to the host and back, or compute it again",
+    from: "program",
+    to: "program",
+    optional: true,
+  },
+  {
+    name: "map-memory",
+    summary: "map values to a fast and a slow memory, with copies beside the steps (budget, preset, gap, seed)",
+    from: "program",
+    to: "plan",
+    optional: true,
+    onRequest: true,
   },
   {
     name: "allocate",

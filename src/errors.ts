@@ -113,6 +113,8 @@ export const capacityExceeded = (facts: {
   readonly step: number;
   readonly node: string;
   readonly live: readonly { readonly name: string; readonly bytes: number }[];
+  /** That step's own operands, results and scratch are what does not fit. */
+  readonly oneStep?: boolean;
 }): InfeasibleError =>
   new InfeasibleError({
     code: "capacity-exceeded",
@@ -123,7 +125,9 @@ export const capacityExceeded = (facts: {
         .slice(0, 5)
         .map(({ name, bytes }) => `${quote(name)} ${bytes}`)
         .join(", ")}`,
-      `the lower bound of any plan of this order is ${facts.lowerBound} bytes`,
+      facts.oneStep === true
+        ? `they are the operands, results and scratch of that one step: moving or recomputing others can't help`
+        : `the lower bound of any plan of this order is ${facts.lowerBound} bytes`,
     ],
     help:
       facts.lowerBound > facts.capacity
@@ -377,6 +381,15 @@ export const modelMismatch = (file: string, wanted: string, got: string): InputE
 export const noAdapter = (message: string, help: string, cause?: unknown): InputError =>
   new InputError({ code: "no-adapter", message, help, cause });
 
+/** A target without a second memory that values could be mapped to. */
+export const noFastMemory = (target: string, message: string): InputError =>
+  new InputError({
+    code: "no-fast-memory",
+    message: `there is no fast memory to map to: ${message}`,
+    where: `target ${quote(target)}`,
+    help: "leave map-memory out, or choose a target with a fast memory, such as tpu-v4i (strata targets)",
+  });
+
 /** The runtime could not get the memory that a plan needs. */
 export const outOfMemory = (what: string, bytes: number): InfeasibleError =>
   new InfeasibleError({
@@ -562,11 +575,17 @@ export const wrongBackend = (backend: string, target: string, executor: string):
   });
 
 /** An instruction whose operands can't all be in a fast memory that it must read from. */
-export const workingSetTooLarge = (instruction: number, needed: number, capacity: number): InfeasibleError =>
+export const workingSetTooLarge = (
+  instruction: number,
+  needed: number,
+  capacity: number,
+  facts?: { readonly node: string; readonly memory: string; readonly operands: readonly string[] },
+): InfeasibleError =>
   new InfeasibleError({
     code: "working-set-too-large",
-    message: `instruction ${instruction} needs ${needed} bytes of fast memory at once, there are ${capacity}`,
-    where: `instruction ${instruction}`,
+    message: `instruction ${instruction} needs ${needed} bytes of ${facts?.memory ?? "fast memory"} at once, there are ${capacity}`,
+    where: facts === undefined ? `instruction ${instruction}` : `node ${quote(facts.node)}`,
+    details: facts === undefined ? [] : [`largest of what it reads and writes: ${facts.operands.join(", ")}`],
     help: "raise the fast memory's capacity, or make the batch or the sequence smaller",
   });
 

@@ -11,6 +11,10 @@ export const compileCommand: Command = {
       "$0 compile bert.onnx --dim batch=8 --dim sequence=128 --target a100-40gb -o plan.json",
       "symbolic dims bound, another machine",
     ],
+    [
+      "$0 compile resnet50.onnx --target tpu-v4i --pass map-memory -o plan.json",
+      "values mapped to a fast and a slow memory, with copies beside the steps",
+    ],
   ],
   options: (yargs) =>
     compileOptions(yargs)
@@ -22,7 +26,7 @@ export const compileCommand: Command = {
         describe: "print this stage's textual IR instead of a summary",
       }),
   async run(flags) {
-    const { summaryLine } = await import("../../src/report/summary.ts");
+    const { mappingFigures, summaryLine } = await import("../../src/report/summary.ts");
     const { writePlan } = await import("../../src/plan/write.ts");
     const start = performance.now();
     const { plan, graph, program } = await compileFromFlags(required(flags, "model"), flags);
@@ -34,7 +38,8 @@ export const compileCommand: Command = {
       const { printGraph, printProgram } = await import("../../src/ir/print.ts");
       process.stdout.write(emit === "graph" ? printGraph(graph) : printProgram(program));
     } else if (output === "-") process.stderr.write(`${summaryLine(plan, seconds)}\n`);
-    else if (isSet(flags, "json")) process.stdout.write(`${JSON.stringify(plan.summary)}\n`);
+    else if (isSet(flags, "json"))
+      process.stdout.write(`${JSON.stringify({ ...plan.summary, ...mappingFigures(plan) })}\n`);
     else process.stdout.write(`${summaryLine(plan, seconds)}\n`);
     return 0;
   },

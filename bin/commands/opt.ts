@@ -18,7 +18,7 @@ export const optCommand: Command = {
     const { parseIr } = await import("../../src/ir/parse.ts");
     const { printGraph, printProgram } = await import("../../src/ir/print.ts");
     const { checkIr } = await import("../../src/ir/check.ts");
-    const { malformedText, wrongStage, broken } = await import("../../src/errors.ts");
+    const { malformedText, wrongStage, broken, invalidFlag } = await import("../../src/errors.ts");
     const { passByName } = await import("../../passes/registry.ts");
     const { lower } = await import("../../passes/lower.ts");
     const { loadTarget } = await import("../../src/target/index.ts");
@@ -28,9 +28,11 @@ export const optCommand: Command = {
     for (const name of texts(flags, "pass")) {
       const pass = passByName(name);
       if (pass.from !== ir.stage) throw wrongStage(name, pass.from, ir.stage);
-      if (ir.stage === "graph")
+      if (ir.stage === "graph") {
+        if (pass.graph === undefined && pass.name !== "lower")
+          throw invalidFlag("--pass", name, "this pass needs the GPU's kernels, which only compile gives it");
         ir = pass.graph === undefined ? lower(ir, loadTarget(text(flags, "target") ?? "tfjs-wasm")) : pass.graph(ir);
-      else if (pass.program === undefined) throw wrongStage(name, "plan", ir.stage);
+      } else if (pass.program === undefined) throw wrongStage(name, "plan", ir.stage);
       else ir = pass.program(ir);
       const after = checkIr(ir);
       if (after !== undefined) throw broken(`after ${name}: ${after}`);

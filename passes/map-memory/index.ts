@@ -9,14 +9,28 @@
  * Cost        Bounded by the budget, in evaluations.
  * Limits      Values of one storage move as one. Seconds are simulated on the target's figures.
  */
+import { workingSetTooLarge } from "../../src/errors.ts";
 import type { Program, ValueId } from "../../src/ir/types.ts";
-import { type BoundCertificate, mapMemory, type MapParams, simulate } from "../../src/solve/mapping/index.ts";
+import { provenBound } from "../../src/solve/mapping/check-bound.ts";
+import { stepTime } from "../../src/solve/mapping/instance.ts";
+import {
+  type BoundCertificate,
+  type Instance,
+  mapMemory,
+  type MappingCopy,
+  type MappingPlan,
+  type MapResult,
+  simulate,
+  subsetSumCapacity,
+} from "../../src/solve/mapping/index.ts";
 import type { Target } from "../../src/target/schema.ts";
 import type { Placed } from "../allocate.ts";
-import { fastMemoryOf } from "./memories.ts";
+import { fastMemoryOf, type FastMemory } from "./memories.ts";
+import { type MapMemoryOptions, paramsOf } from "./options.ts";
 import { programProblem } from "./problem.ts";
 
-export { fastMemoryOf } from "./memories.ts";
+export { fastMemoryOf, needsMapping } from "./memories.ts";
+export { type MapMemoryOptions, parseMapMemoryOptions } from "./options.ts";
 export { programProblem } from "./problem.ts";
 export {
   type Action,
@@ -42,6 +56,17 @@ export interface MappedCopy {
   /** It may progress in steps [start, done) of the program; -1 is before its first step. */
   readonly start: number;
   readonly done: number;
+  /** How long the program waits for it before step `done`. */
+  readonly stallSeconds: number;
+}
+
+/** An operand that is brought for one step, or a result that is stored after it, while nothing else happens. */
+export interface StagedCopy {
+  readonly value: ValueId;
+  readonly step: number;
+  readonly direction: "in" | "out";
+  readonly offset: number;
+  readonly seconds: number;
 }
 
 export interface MemoryMapping {
@@ -49,38 +74,52 @@ export interface MemoryMapping {
   readonly slowMemory: string;
   /** Ranges in the fast memory, [from, to) in steps of the program; -1 is before its first step. */
   readonly placements: readonly Placed[];
+  /** In the order in which they start. */
   readonly copies: readonly MappedCopy[];
+  /** Where kernels reach no slow memory: what is not resident. */
+  readonly staged: readonly StagedCopy[];
   /** For each step, the storage roots that it finds in fast memory. */
   readonly fastAt: readonly (readonly ValueId[])[];
-  /** Seconds before the first step, and of each step, stalls included. */
+  /** Seconds before the first step, and of each step, stalls and staging included. */
   readonly leadSeconds: number;
   readonly stepSeconds: readonly number[];
+  /** Of each step alone. */
+  readonly kernelSeconds: readonly number[];
   readonly seconds: number;
   readonly allSlowSeconds: number;
+  readonly allFastSeconds: number;
+  /** What the multipliers of `certificate` prove. */
   readonly bound: number;
-  readonly gap: number;
-  readonly method: string;
   readonly certificate: BoundCertificate;
+  /** Most bytes that whole values can fill before the first step, and at each step: the certificate counts on it. */
+  readonly capacity: readonly number[];
+  readonly method: string;
+  readonly proof: MapResult["proof"];
+  readonly evaluations: number;
+  readonly budget: number;
 }
 
 /**
- * The mapping of `program` on `target`, or undefined where the target has no second memory to map to. Throws
- * InfeasibleError `working-set-too-large`.
+ * The mapping of `program` on `target`. Throws InputError `no-fast-memory`, and InfeasibleError
+ * `working-set-too-large` where kernels reach the fast memory only and it can't hold what one of them needs.
  */
-export function mapProgram(program: Program, target: Target, params: MapParams = {}): MemoryMapping | undefined {
+export function mapProgram(program: Program, target: Target, options: MapMemoryOptions = {}): MemoryMapping {
   const memories = fastMemoryOf(target);
-  const stated = programProblem(program, target);
-  if (memories === undefined || stated === undefined) return undefined;
-  const { roots } = stated;
-  const result = mapMemory(stated.problem, params);
-  const { instance, plan } = result;
+  checkWorkingSets(program, memories);
+  const { problem, roots } = programProblem(program, target, memories);
+  const accesses = problem.instructions.reduce((sum, instruction) => sum + instruction.accesses.length, 0);
+  const result = mapMemory(problem, paramsOf(options, accesses));
+  const { instance } = result;
+  const plan = inOrder(result.plan);
   const rootOf = (version: number): ValueId => roots[instance.valueOf[version]!]!;
   const fastAt: ValueId[][] = program.steps.map(() => []);
   plan.fast.forEach((fast, access) => {
-    if (fast) fastAt[instance.stepOf[access]! - 1]!.push(rootOf(instance.versionOf[access]!));
+    if (fast || !memories.slowDirect) fastAt[instance.stepOf[access]! - 1]!.push(rootOf(instance.versionOf[access]!));
   });
-  const { stepSeconds } = simulate(instance, plan);
   const names = { fast: memories.memory.name, slow: memories.slow.name };
+  const { stepSeconds, kernelSeconds, stalls } = timesOf(instance, plan);
+  const capacity = subsetSumCapacity(instance);
+  const certificate = rounded(result.certificate);
   return {
     fastMemory: names.fast,
     slowMemory: names.slow,
@@ -92,21 +131,109 @@ export function mapProgram(program: Program, target: Target, params: MapParams =
       from: from - 1,
       to: to - 1,
     })),
-    copies: plan.copies.map(({ value, direction, release, deadline }) => ({
+    copies: plan.copies.map(({ value, direction, release, deadline }, k) => ({
       value: rootOf(value),
       from: direction === "in" ? names.slow : names.fast,
       to: direction === "in" ? names.fast : names.slow,
       start: release - 1,
       done: deadline - 1,
+      stallSeconds: stalls[k]!,
     })),
+    staged: memories.slowDirect ? [] : stagedOf(instance, plan, rootOf),
     fastAt,
     leadSeconds: stepSeconds[0]!,
     stepSeconds: [...stepSeconds.subarray(1)],
+    kernelSeconds: [...kernelSeconds.subarray(1)],
     seconds: result.seconds,
     allSlowSeconds: result.allSlowSeconds,
-    bound: result.bound,
-    gap: result.gap,
+    allFastSeconds: result.allFastSeconds,
+    bound: Math.min(result.seconds, provenBound(instance, certificate, capacity)),
+    certificate,
+    capacity: [...capacity],
     method: result.method,
-    certificate: result.certificate,
+    proof: result.proof,
+    evaluations: result.evaluations,
+    budget: result.budget,
   };
+}
+
+/** The plan with copies in the order in which they start, which is also that of equal deadlines. */
+function inOrder(plan: MappingPlan): MappingPlan {
+  const byStart = (x: MappingCopy, y: MappingCopy): number =>
+    x.release - y.release || x.deadline - y.deadline || x.value - y.value;
+  return { ...plan, copies: [...plan.copies].sort(byStart) };
+}
+
+/** Seconds of every step of the instance, with and without waiting, and what is waited for each copy. */
+function timesOf(
+  instance: Instance,
+  plan: MappingPlan,
+): { readonly stepSeconds: Float64Array; readonly kernelSeconds: Float64Array; readonly stalls: Float64Array } {
+  const slow = new Float64Array(instance.steps);
+  const fast = new Float64Array(instance.steps);
+  for (let a = 0; a < instance.accesses; a++) {
+    if (plan.fast[a]) fast[instance.stepOf[a]!]! += instance.fastSeconds[a]!;
+    else slow[instance.stepOf[a]!]! += instance.slowBytes[a]!;
+  }
+  const flows: { readonly copy: number; readonly step: number; readonly bytes: number }[] = [];
+  const { stepSeconds } = simulate(instance, plan, (copy, step, bytes) => flows.push({ copy, step, bytes }));
+  const whole = Float64Array.from(stepSeconds, (_, t) => stepTime(instance, t, slow[t]!, fast[t]!));
+  // The last flows of a step are those in its stall.
+  const left = Float64Array.from(stepSeconds, (seconds, t) => (seconds - whole[t]!) * instance.bandwidth);
+  const stalls = new Float64Array(plan.copies.length);
+  for (const { copy, step, bytes } of flows.reverse()) {
+    if (plan.copies[copy]!.deadline !== step + 1) continue;
+    const waited = Math.max(0, Math.min(bytes, left[step]!));
+    left[step]! -= waited;
+    stalls[copy]! += waited / instance.bandwidth;
+  }
+  // Staging is no part of the kernel.
+  const staging = instance.problem.hardware.slowDirect ? 0 : 1 / instance.bandwidth;
+  return { stepSeconds, kernelSeconds: whole.map((seconds, t) => seconds - staging * slow[t]!), stalls };
+}
+
+/** What is staged lies on top of the ranges, one operand under the other. */
+function stagedOf(instance: Instance, plan: MappingPlan, rootOf: (version: number) => ValueId): StagedCopy[] {
+  const top = instance.room.slice();
+  const staged: StagedCopy[] = [];
+  for (let a = 0; a < instance.accesses; a++) {
+    if (plan.fast[a]) continue;
+    const t = instance.stepOf[a]!;
+    const version = instance.versionOf[a]!;
+    const offset = (top[t]! -= instance.footprint[version]!);
+    const seconds = instance.bytes[version]! / instance.bandwidth;
+    const copy = { value: rootOf(version), step: t - 1, offset, seconds };
+    const { kind } = instance.problem.instructions[t - 1]!.accesses.find(
+      ({ value }) => value === instance.valueOf[version],
+    )!;
+    if (kind !== "write") staged.push({ ...copy, direction: "in" });
+    if (kind !== "read") staged.push({ ...copy, direction: "out" });
+  }
+  return staged;
+}
+
+/** Digits of stored multipliers: any prove a bound, and these cost it nothing that matters. */
+const DIGITS = 9;
+
+function rounded({ lambda, units, kappa, beta, mu, seconds }: BoundCertificate): BoundCertificate {
+  const short = (list: readonly number[]): number[] =>
+    list.map((x) => (x > 0 && Number.isFinite(x) ? Number(x.toPrecision(DIGITS)) : 0));
+  return { lambda: short(lambda), units, kappa: kappa.map(short), beta: short(beta), mu: short(mu), seconds };
+}
+
+/** Names the step whose operands don't fit, where they must all be in fast memory at once. */
+function checkWorkingSets({ values, steps }: Program, { memory, slowDirect }: FastMemory): void {
+  if (slowDirect) return;
+  const align = (bytes: number): number => Math.ceil(bytes / memory.alignment) * memory.alignment;
+  steps.forEach((step, i) => {
+    const roots = [...new Set([...step.reads, ...step.writes].map((id) => values[id]!.storage.value))];
+    const needed = roots.reduce((sum, root) => sum + align(values[root]!.bytes), 0);
+    if (needed <= Math.floor(memory.bytes / memory.alignment) * memory.alignment) return;
+    const operands = roots
+      .map((root) => values[root]!)
+      .sort((a, b) => b.bytes - a.bytes || a.id - b.id)
+      .slice(0, 3)
+      .map(({ name, bytes }) => `'${name}' ${bytes}`);
+    throw workingSetTooLarge(i, needed, memory.bytes, { node: step.node, memory: memory.name, operands });
+  });
 }

@@ -6,7 +6,8 @@ import { loadTarget } from "../../src/target/index.ts";
 import type { Program } from "../../src/ir/types.ts";
 import { inPlace } from "../in-place.ts";
 import { lower } from "../lower.ts";
-import { mapProgram, programProblem } from "./index.ts";
+import { InputError } from "../../src/errors.ts";
+import { fastMemoryOf, mapProgram, programProblem } from "./index.ts";
 
 async function programOf(name: string, options: Record<string, string | number>, target: string): Promise<Program> {
   const model = await readModel(generateModel(name, { ...options, weights: "none" }));
@@ -27,7 +28,7 @@ describe("map-memory", () => {
     async (name, options, targetName) => {
       const target = loadTarget(targetName);
       const program = await programOf(name, options, targetName);
-      const mapping = mapProgram(program, target, { budget: 300 })!;
+      const mapping = mapProgram(program, target, { budget: 300 });
       expect(mapping.seconds).toBeLessThanOrEqual(mapping.allSlowSeconds);
       expect(mapping.bound).toBeLessThanOrEqual(mapping.seconds);
       expect(mapping.leadSeconds + mapping.stepSeconds.reduce((sum, s) => sum + s, 0)).toBeCloseTo(mapping.seconds, 9);
@@ -56,7 +57,7 @@ describe("map-memory", () => {
   it("counts each byte of a step once, as the roofline of lower does", async () => {
     const target = { ...loadTarget("tpu-v4i"), launchSeconds: 0 };
     const program = await programOf("resnet", { depth: 18 }, "tpu-v4i");
-    const { problem } = programProblem(program, target)!;
+    const { problem } = programProblem(program, target, fastMemoryOf(target));
     problem.instructions.forEach((instruction, i) => {
       const bytes = instruction.accesses.reduce((sum, access) => sum + access.readBytes + access.writeBytes, 0);
       const seconds = Math.max(instruction.computeSeconds, bytes / problem.hardware.slowBytesPerSecond);
@@ -64,8 +65,12 @@ describe("map-memory", () => {
     });
   });
 
-  it("has nothing to do where there is one memory", async () => {
-    const program = await programOf("resnet", { depth: 18 }, "tfjs-wasm");
-    expect(mapProgram(program, loadTarget("tfjs-wasm"))).toBeUndefined();
-  });
+  it.each(["tfjs-wasm", "tfjs-webgpu", "mcu-512k", "a100-40gb"])(
+    "refuses %s, which has no fast memory",
+    async (name) => {
+      const program = await programOf("resnet", { depth: 18 }, name);
+      expect(() => mapProgram(program, loadTarget(name))).toThrow(InputError);
+      expect(() => mapProgram(program, loadTarget(name))).toThrow("no fast memory");
+    },
+  );
 });

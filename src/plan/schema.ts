@@ -103,6 +103,10 @@ const kernelStep = z.strictObject({
     .strictObject({ call: whole, index: whole })
     .nullable()
     .describe("for one GPU dispatch: the kernel call (index into `calls`) and which of its dispatches"),
+  fast: z
+    .array(id)
+    .optional()
+    .describe("in mapped plans: the storage that the step finds in the fast memory; all else it finds in the slow one"),
 });
 
 const call = z.strictObject({
@@ -128,8 +132,9 @@ const copyStep = z.strictObject({
   value: id,
   from: z.string(),
   to: z.string(),
-  start: whole,
-  done: whole,
+  start: whole.describe("step from which it may move bytes: its own index, in mapped plans"),
+  done: whole.describe("last step in which it moves bytes; its own index where nothing runs beside it"),
+  stallSeconds: seconds.optional().describe("in mapped plans: how long the program waits for it after step `done`"),
 });
 
 const placement = z.strictObject({
@@ -139,6 +144,40 @@ const placement = z.strictObject({
   bytes: whole,
   from: whole,
   to: whole,
+});
+
+/** Price multipliers, one for the moment before the first step and one for each kernel step. */
+const prices = z.array(z.number().min(0));
+
+const drop = z.strictObject({
+  step: whole.describe("index into `steps`"),
+  value: id.describe("storage that this step finds in slow memory"),
+  savedSeconds: seconds.describe("what fast memory would save in this step, at the prices of the bound"),
+  residencySeconds: seconds.describe("price of the bytes and steps that it would be resident for"),
+  copySeconds: seconds.describe("price of the bandwidth of the copies that it would need"),
+  reason: z.string(),
+});
+
+const mapping = z.strictObject({
+  fastMemory: z.string(),
+  slowMemory: z.string(),
+  method: z.string().describe("technique that found the plan"),
+  proof: z
+    .enum(["lagrangian", "exhaustive"])
+    .describe(
+      "what bounds the seconds; exhaustive: a search of all plans found none better, which no multiplier shows",
+    ),
+  evaluations: whole,
+  allSlowSeconds: seconds.describe("the same steps with nothing mapped"),
+  allFastSeconds: seconds.describe("the same steps with everything in fast memory, and no copies"),
+  capacity: z.array(whole).describe("most bytes that whole values can fill in each step"),
+  lambda: prices.describe("price of a resident byte"),
+  units: z.array(z.int().min(1)).describe("units of the rounding cuts, bytes"),
+  kappa: z.array(prices).describe("price of each rounding cut"),
+  beta: prices.describe("share of slow bandwidth in the price of a step's time"),
+  mu: prices.describe("share of memory time in the price of a step's time"),
+  secondsPerByte: z.number().nullable().describe("what one more byte of fast memory would save, at most"),
+  drops: z.array(drop).describe("why each access of slow memory stays there"),
 });
 
 export const planSchema = z.strictObject({
@@ -177,6 +216,7 @@ export const planSchema = z.strictObject({
       .array(z.strictObject({ memory: z.string(), step: whole, bytes: whole }))
       .describe("the step whose live bytes witness each memory's lower bound"),
     status: z.enum(["optimal", "feasible"]),
+    mapping: mapping.optional().describe("of plans that map values to a fast and a slow memory"),
   }),
   provenance: z.strictObject({
     version: z.string(),
@@ -194,6 +234,8 @@ export type Step = Plan["steps"][number];
 export type KernelStep = Extract<Step, { kind: "kernel" }>;
 
 export type PlanCall = Plan["calls"][number];
+
+export type PlanMapping = NonNullable<Plan["certificate"]["mapping"]>;
 
 export type Placement = Plan["placements"][number];
 

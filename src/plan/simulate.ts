@@ -9,6 +9,15 @@ import type { Plan } from "./schema.ts";
 import type { Violation } from "./verify.ts";
 
 const POISON = -1;
+
+type Kernel = Extract<Plan["steps"][number], { kind: "kernel" }>;
+
+interface Flight {
+  readonly source: Plan["placements"][number];
+  readonly target: Plan["placements"][number];
+  /** Tags of the source when the copy started. */
+  readonly moved: Int32Array;
+}
 /** Larger plans are simulated with every block scaled down to at most this many tags. */
 const MAX_TAGS = 64 * 1024 * 1024;
 
@@ -52,19 +61,40 @@ export function simulate(plan: Plan): Violation[] {
     return true;
   };
   const indirect = new Set(plan.target.memories.flatMap((memory) => (memory.direct === false ? [memory.name] : [])));
-  /** Where kernels reach a value now. */
-  const reached = (id: number): Plan["placements"] =>
-    (resident.get(values[id]!.storage.value) ?? []).filter((placed) => !indirect.has(placed.memory));
-  const mark = (id: number, tag: number, places = reached(id)): void => {
+  const { mapping } = plan.certificate;
+  const placesOf = (id: number): Plan["placements"] => resident.get(values[id]!.storage.value) ?? [];
+  /** Where a kernel reaches a value now: in mapped plans, in the memory that the step names. */
+  const reached = (id: number, step?: Kernel): Plan["placements"] => {
+    if (mapping === undefined || step === undefined || values[id]!.bytes === 0)
+      return placesOf(id).filter((placed) => !indirect.has(placed.memory) || values[id]!.bytes === 0);
+    const fast = step.fast?.includes(values[id]!.storage.value) === true;
+    const memory = fast ? mapping.fastMemory : mapping.slowMemory;
+    return indirect.has(memory) ? [] : placesOf(id).filter((placed) => placed.memory === memory);
+  };
+  /** Where the caller puts an input: where kernels reach it, or else wherever it is; in the slow memory of a mapping. */
+  const given = (id: number): Plan["placements"] => {
+    if (mapping !== undefined) return placesOf(id).filter((placed) => placed.memory === mapping.slowMemory);
+    return reached(id).length > 0 ? reached(id) : placesOf(id);
+  };
+  const mark = (id: number, tag: number, places: Plan["placements"]): void => {
     for (const placed of places) {
       const [from, to] = range(id, placed);
       shadows.get(placed.memory)!.fill(tag, from, to);
     }
   };
-  const read = (id: number, who: string, places = reached(id)): void => {
+  const read = (id: number, who: string, places: Plan["placements"]): void => {
     if (places.length === 0) report("not-resident", `${who} reads ${name(id)}, which is nowhere`);
     else if (!places.some((placed) => intact(id, placed)))
       report("wrong-content", `${who} reads ${name(id)}, whose bytes hold something else`);
+  };
+
+  /** Copies under way: they read their source until they are done. */
+  const flying: { readonly value: number; readonly done: number; readonly flight: Flight }[] = [];
+  const land = (id: number, { source, target, moved }: Flight): void => {
+    const from = shadows.get(source.memory)!.subarray(...range(id, source));
+    const to = shadows.get(target.memory)!.subarray(...range(id, target));
+    // A byte that changed on the way arrived before or after it did.
+    moved.forEach((tag, k) => (to[k] = from[k] === tag ? tag : POISON));
   };
 
   const made = new Set<number>();
@@ -89,9 +119,9 @@ export function simulate(plan: Plan): Violation[] {
     }
     if (i === 0) {
       for (const value of values)
-        if (value.kind === "weight" && value.viewOf === null && made.has(value.id)) mark(value.id, value.id);
-      // The caller puts an input where kernels reach it, or else wherever it is placed.
-      for (const id of plan.inputs) mark(id, id, reached(id).length > 0 ? reached(id) : (resident.get(id) ?? []));
+        if (value.kind === "weight" && value.viewOf === null && made.has(value.id))
+          mark(value.id, value.id, given(value.id));
+      for (const id of plan.inputs) mark(id, id, given(id));
     }
     const step = plan.steps[i];
     if (step === undefined) continue;
@@ -103,20 +133,26 @@ export function simulate(plan: Plan): Violation[] {
         report("wrong-content", `the copy of ${name(step.value)} at ${i} has no source or no target`);
       else {
         const moved = shadows.get(step.from)!.slice(...range(step.value, source));
-        shadows.get(step.to)!.set(moved, range(step.value, target)[0]);
+        const flight = { source, target, moved };
+        // Under way, it may have changed any byte of its destination.
+        shadows.get(step.to)!.fill(POISON, ...range(step.value, target));
+        if (mapping === undefined || step.done <= i) land(step.value, flight);
+        else flying.push({ value: step.value, done: step.done, flight });
       }
       continue;
     }
     const who = `step ${i} '${step.node}'`;
-    for (const id of step.reads) read(id, who);
+    for (const id of step.reads) read(id, who, reached(id, step));
     for (const id of step.writes) {
-      if (reached(id).length === 0) report("not-resident", `${who} writes ${name(id)}, which is nowhere`);
-      mark(id, id);
+      if (reached(id, step).length === 0) report("not-resident", `${who} writes ${name(id)}, which is nowhere`);
+      mark(id, id, reached(id, step));
     }
     // What a step wrote must still be there when it is done: two results may not lie over each other.
-    for (const id of step.writes) read(id, `the end of ${who}`);
+    for (const id of step.writes) read(id, `the end of ${who}`, reached(id, step));
+    for (let k = flying.length - 1; k >= 0; k--)
+      if (flying[k]!.done <= i) for (const { value, flight } of flying.splice(k, 1)) land(value, flight);
   }
-  for (const id of plan.outputs) read(id, "the caller", resident.get(values[id]!.storage.value) ?? []);
+  for (const id of plan.outputs) read(id, "the caller", mapping === undefined ? placesOf(id) : given(id));
   return found;
 }
 

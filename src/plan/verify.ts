@@ -3,6 +3,7 @@
  * shares no code with the passes, and is never off. Small on purpose; one function a rule.
  */
 import type { Plan } from "./schema.ts";
+import { checkMapping } from "./verify-mapping.ts";
 
 export interface Violation {
   readonly code: string;
@@ -56,7 +57,8 @@ export function verify(plan: Plan): Violation[] {
   checkOverlap(plan, report);
   checkContents(plan, report);
   checkResidence(plan, report);
-  checkMoves(plan, report);
+  if (plan.certificate.mapping === undefined) checkMoves(plan, report);
+  checkMapping(plan, report);
   checkCopies(plan, report);
   if (found.length === 0) checkSummary(plan, report);
   return found;
@@ -159,6 +161,7 @@ function checkValues(plan: Plan, report: Report): void {
 /** Every placement is a whole storage root, inside its memory, aligned, in an interval of the run. */
 function checkPlacements(plan: Plan, report: Report): void {
   const end = Math.max(1, plan.steps.length);
+  const { mapping } = plan.certificate;
   const memories = new Map(plan.target.memories.map((memory) => [memory.name, memory]));
   for (const placed of plan.placements) {
     const value = plan.values[placed.value]!;
@@ -177,8 +180,11 @@ function checkPlacements(plan: Plan, report: Report): void {
       );
     if (placed.from >= placed.to || placed.to > end)
       report("bad-interval", `${name} is placed for [${placed.from},${placed.to})`);
+    // Mapped plans have copies of weights in the fast memory too.
+    const isCopy = mapping !== undefined && placed.memory === mapping.fastMemory;
     if (
       value.kind === "weight" &&
+      !isCopy &&
       (placed.memory !== plan.target.weightsMemory || placed.from !== 0 || placed.to !== end)
     )
       report("weight-not-resident", `weight ${name} must be in ${plan.target.weightsMemory} for the whole run`);
@@ -462,6 +468,8 @@ function checkCopies(plan: Plan, report: Report): void {
       report("bad-interval", `the copy of ${name} runs from step ${step.start} to ${step.done}`);
       return;
     }
+    // Copies of mapped plans share the bandwidth: a replay shows whether they are in time (verify-mapping.ts).
+    if (plan.certificate.mapping !== undefined) return;
     const seconds = starts[step.done + 1]! - starts[step.start]!;
     if (link.overlapsCompute && plan.values[step.value]!.bytes / link.bytesPerSecond > seconds * (1 + 1e-9))
       report("too-fast", `the copy of ${name} takes longer than steps ${step.start} to ${step.done}`);
@@ -508,7 +516,9 @@ function checkSummary(plan: Plan, report: Report): void {
   equal(
     "weightsBytes",
     summary.weightsBytes,
-    plan.placements.filter((placed) => isWeight(placed.value)).reduce((sum, placed) => sum + placed.bytes, 0),
+    plan.placements
+      .filter((placed) => isWeight(placed.value) && placed.memory === target.weightsMemory)
+      .reduce((sum, placed) => sum + placed.bytes, 0),
   );
   const written = new Set([...plan.inputs, ...kernels(plan.steps).flatMap((step) => step.writes)]);
   equal(
@@ -556,6 +566,7 @@ function lowerBounds(plan: Plan): {
   for (const id of plan.outputs) use(id, count - 1, count);
   const change = new Float64Array(count + 1);
   const swapped = new Set(steps.flatMap((step) => (step.kind === "copy" ? [values[step.value]!.storage.value] : [])));
+  for (const { value, memory } of plan.placements) if (memory !== target.arenaMemory) swapped.add(value);
   for (const [root, from] of first) {
     // A value that is copied away need not stay: it counts nowhere, which keeps the bound valid.
     if (swapped.has(root)) continue;
@@ -571,7 +582,7 @@ function lowerBounds(plan: Plan): {
     arena = Math.max(arena, live);
   }
   const weights = plan.placements
-    .filter((placed) => values[placed.value]!.kind === "weight")
+    .filter((placed) => values[placed.value]!.kind === "weight" && placed.memory === target.weightsMemory)
     .reduce((sum, placed) => sum + placed.bytes, 0);
   const bytes = new Map(
     target.memories.map(({ name }) => [

@@ -1,5 +1,5 @@
 /** Plan -> canonical JSON: keys in schema order, one array element a line, a newline at the end. Same plan, same bytes. */
-import type { Plan } from "./schema.ts";
+import type { Plan, PlanMapping } from "./schema.ts";
 
 /** Keys of objects that users or targets name are sorted by code unit; all others keep the order of the schema. */
 const sorted = <T>(record: Readonly<Record<string, T>>): Record<string, T> =>
@@ -106,6 +106,7 @@ export function writePlan(plan: Plan): string {
       JSON.stringify({
         loads: certificate.loads.map(({ memory, step, bytes }) => ({ memory, step, bytes })),
         status: certificate.status,
+        ...(certificate.mapping === undefined ? {} : { mapping: orderMapping(certificate.mapping) }),
       }),
     ],
     [
@@ -124,7 +125,15 @@ export function writePlan(plan: Plan): string {
 
 function orderStep(step: Plan["steps"][number]): object {
   if (step.kind === "copy")
-    return { kind: step.kind, value: step.value, from: step.from, to: step.to, start: step.start, done: step.done };
+    return {
+      kind: step.kind,
+      value: step.value,
+      from: step.from,
+      to: step.to,
+      start: step.start,
+      done: step.done,
+      ...(step.stallSeconds === undefined ? {} : { stallSeconds: step.stallSeconds }),
+    };
   const { kind, kernel, node, reads, writes, absentReads, absentWrites, attrs, opaque, flops, seconds, dispatch } =
     step;
   return {
@@ -140,6 +149,36 @@ function orderStep(step: Plan["steps"][number]): object {
     flops,
     seconds,
     dispatch: dispatch === null ? null : { call: dispatch.call, index: dispatch.index },
+    ...(step.fast === undefined ? {} : { fast: step.fast }),
+  };
+}
+
+function orderMapping(mapping: PlanMapping): object {
+  const { fastMemory, slowMemory, method, proof, evaluations, allSlowSeconds, allFastSeconds } = mapping;
+  const { capacity, lambda, units, kappa, beta, mu, secondsPerByte, drops } = mapping;
+  return {
+    fastMemory,
+    slowMemory,
+    method,
+    proof,
+    evaluations,
+    allSlowSeconds,
+    allFastSeconds,
+    capacity,
+    lambda,
+    units,
+    kappa,
+    beta,
+    mu,
+    secondsPerByte,
+    drops: drops.map(({ step, value, savedSeconds, residencySeconds, copySeconds, reason }) => ({
+      step,
+      value,
+      savedSeconds,
+      residencySeconds,
+      copySeconds,
+      reason,
+    })),
   };
 }
 

@@ -1,9 +1,9 @@
 /** The cpu executor: the reference kernels on one ArrayBuffer a memory, every value at its planned offset. */
 import { storageOn, sizeOf } from "../kernels/access.ts";
-import type { KernelCall, Kernel, Tensor } from "../kernels/types.ts";
+import type { Tensor } from "../kernels/types.ts";
 import type { Plan } from "../plan/schema.ts";
 import { copyOut, putInputs } from "./io.ts";
-import { plannedRegions, unplannedRegions } from "./regions.ts";
+import { missing, plannedRegions, unplannedRegions, type Location, type Move } from "./regions.ts";
 import { bindStep, kernelOf } from "./step.ts";
 import type { Executable, Executor, LoadOptions } from "./types.ts";
 import { fillWeights } from "./weights.ts";
@@ -11,42 +11,58 @@ import { fillWeights } from "./weights.ts";
 export const cpuExecutor: Executor = {
   name: "cpu",
   device: "JavaScript",
-  capabilities: { exactOffsets: true, swap: false, timestamps: false },
+  capabilities: { exactOffsets: true, swap: true, timestamps: false },
   load: async (plan, options) => loadCpu(plan, options),
 };
 
 function loadCpu(plan: Plan, options: LoadOptions): Executable {
-  const { bytes, locations } = options.unplanned === true ? unplannedRegions(plan) : plannedRegions(plan);
-  const buffers = bytes.map((size) => new ArrayBuffer(size));
-  const place = (id: number): Tensor | undefined => {
-    const at = locations[id];
-    if (at === undefined) return undefined;
+  const regions = options.unplanned === true ? unplannedRegions(plan) : plannedRegions(plan);
+  const buffers = regions.bytes.map((size) => new ArrayBuffer(size));
+  const tensorAt = (id: number, at: Location): Tensor => {
     const { dtype, shape } = plan.values[id]!;
     return { dtype, shape, data: storageOn(dtype, buffers[at.region]!, at.offset, sizeOf(shape)) };
   };
-  const tensors = plan.values.map((value) => place(value.id));
-  fillWeights(plan, (id) => tensors[id], options.constant);
-  const calls: { readonly step: number; readonly kernel: Kernel; readonly call: KernelCall }[] = [];
+  const place = (id: number, step: number): Tensor => tensorAt(id, regions.at(id, step) ?? missing(plan, id));
+  fillWeights(
+    plan,
+    (id) => {
+      const at = plan.values[id]!.kind === "weight" ? regions.input(id) : undefined;
+      return at === undefined ? undefined : tensorAt(id, at);
+    },
+    options.constant,
+  );
+  const copyOf = ({ from, to, bytes }: Move): (() => void) => {
+    const source = new Uint8Array(buffers[from.region]!, from.offset, bytes);
+    const goal = new Uint8Array(buffers[to.region]!, to.offset, bytes);
+    return () => goal.set(source);
+  };
+  const steps: { readonly step: number; run(): void }[] = [];
   plan.steps.forEach((step, index) => {
-    if (step.kind === "kernel")
-      calls.push({ step: index, kernel: kernelOf(step), call: bindStep(step, (id) => tensors[id]!) });
+    const move = regions.moves.get(index);
+    if (move !== undefined) steps.push({ step: index, run: copyOf(move) });
+    if (step.kind !== "kernel") return;
+    const kernel = kernelOf(step);
+    const call = bindStep(step, (id) => place(id, index));
+    steps.push({ step: index, run: () => kernel(call) });
   });
+  const input = (id: number): Tensor => tensorAt(id, regions.input(id) ?? missing(plan, id));
+  const output = (id: number): Tensor => tensorAt(id, regions.output(id) ?? missing(plan, id));
   return {
-    peakBytes: bytes.reduce((sum, size) => sum + size, 0),
+    peakBytes: regions.bytes.reduce((sum, size, region) => (regions.direct[region]! ? sum + size : sum), 0),
     allocations: () => buffers.length,
     dispose: () => void buffers.splice(0),
     async profile(inputs, clock) {
-      putInputs(plan, inputs, (id) => tensors[id]!);
-      return calls.map(({ kernel, call, step }) => {
+      putInputs(plan, inputs, input);
+      return steps.map(({ run, step }) => {
         const start = clock();
-        kernel(call);
+        run();
         return { step, seconds: clock() - start, clock: "host" as const };
       });
     },
     async run(inputs) {
-      putInputs(plan, inputs, (id) => tensors[id]!);
-      for (const { kernel, call } of calls) kernel(call);
-      return copyOut(plan, (id) => tensors[id]!);
+      putInputs(plan, inputs, input);
+      for (const { run } of steps) run();
+      return copyOut(plan, output);
     },
   };
 }

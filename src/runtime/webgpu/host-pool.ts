@@ -1,7 +1,8 @@
 /**
  * Swapped values on the host: a bounded pool of staging buffers, made at load. A swap-out copies into a
  * mappable buffer and asks for its map without waiting, so that the readback overlaps what is submitted
- * after it; the swap-in waits for that map and writes the bytes back from where they lie.
+ * after it; the swap-in waits for that map and writes the bytes back from where they lie. What comes back
+ * several times from one swap-out stays mapped until it has come back for the last time.
  */
 import type { Plan } from "../../plan/schema.ts";
 import { never, wordBytes } from "./calls.ts";
@@ -23,6 +24,8 @@ export interface SwapIn {
   readonly to: GpuBufferBinding;
   /** The slot of the swap-out it undoes, or the input's bytes where nothing was swapped out. */
   readonly slot: number;
+  /** Whether later swap-ins need the same bytes. */
+  readonly more: boolean;
 }
 
 export interface HostPool {
@@ -54,14 +57,17 @@ export async function hostPool(gpu: GpuDevice, plan: Plan, memory: DeviceMemory)
   const slots: Slot[] = [];
   const slotAt = new Map<number, number>();
   const endsOnHost = new Map<number, number>();
+  /** Swap-ins that are not the last from their slot. */
+  const kept = new Set<number>();
   const inputBytes = new Map<number, Uint8Array>();
   for (const [k, { step, index }] of copies.entries()) {
     if (step.to !== HOST_MEMORY) continue;
-    // The return that undoes it: the next copy of the same value, if that comes from here.
-    const next = copies.slice(k + 1).find((other) => other.step.value === step.value);
-    const back = next?.step.from === HOST_MEMORY ? next : undefined;
+    // The returns that undo it: copies of the same value from here, until it is swapped out again.
+    const after = copies.slice(k + 1).filter((other) => other.step.value === step.value);
+    const again = after.findIndex((other) => other.step.to === HOST_MEMORY);
+    const backs = again < 0 ? after : after.slice(0, again);
     const bytes = wordBytes(plan.values[step.value]!.bytes);
-    const freeAfter = back?.index ?? Infinity;
+    const freeAfter = backs.at(-1)?.index ?? Infinity;
     let slot = slots.findIndex((free) => free.freeAfter < index && free.size >= bytes);
     if (slot < 0) {
       const buffer = await gpu.allocate("the host pool", {
@@ -72,8 +78,11 @@ export async function hostPool(gpu: GpuDevice, plan: Plan, memory: DeviceMemory)
       slot = slots.push({ size: bytes, freeAfter, buffer }) - 1;
     } else slots[slot]!.freeAfter = freeAfter;
     slotAt.set(index, slot);
-    if (back !== undefined) slotAt.set(back.index, slot);
-    else endsOnHost.set(step.value, slot);
+    for (const back of backs) {
+      slotAt.set(back.index, slot);
+      if (back !== backs.at(-1)) kept.add(back.index);
+    }
+    if (backs.length === 0) endsOnHost.set(step.value, slot);
   }
   const endings = new Map(
     [...endsOnHost].map(([id, slot]) => [id, { slot, bytes: new Uint8Array(plan.values[id]!.bytes) }]),
@@ -84,14 +93,20 @@ export async function hostPool(gpu: GpuDevice, plan: Plan, memory: DeviceMemory)
   const copyAt = (index: number): Copy => plan.steps[index] as Copy;
   const place = (index: number): GpuBufferBinding =>
     memory.at(copyAt(index).value, index) ?? never(`step ${index} copies a value that is not on the device`);
-  const release = async (slot: number, use?: (bytes: Uint8Array) => void): Promise<void> => {
+  /** Bytes of the slots that are mapped: a range of a mapped buffer can be asked for once. */
+  const mapped = new Map<number, Uint8Array>();
+  const release = async (slot: number, use?: (bytes: Uint8Array) => void, more = false): Promise<void> => {
     const map = maps.get(slot);
     if (map === undefined) return;
     await gpu.settled(map);
     const { buffer } = slots[slot]!;
-    use?.(new Uint8Array(buffer!.getMappedRange()));
+    const bytes = mapped.get(slot) ?? new Uint8Array(buffer!.getMappedRange());
+    mapped.set(slot, bytes);
+    use?.(bytes);
+    if (more) return;
     buffer!.unmap();
     maps.delete(slot);
+    mapped.delete(slot);
   };
 
   return {
@@ -99,9 +114,9 @@ export async function hostPool(gpu: GpuDevice, plan: Plan, memory: DeviceMemory)
     out: (step) => ({ kind: "out", step, from: place(step), slot: slotAt.get(step)! }),
     in(step) {
       const slot = slotAt.get(step);
-      if (slot !== undefined) return { kind: "in", step, to: place(step), slot };
+      if (slot !== undefined) return { kind: "in", step, to: place(step), slot, more: kept.has(step) };
       inputSlots.set(step, copyAt(step).value);
-      return { kind: "in", step, to: place(step), slot: -1 };
+      return { kind: "in", step, to: place(step), slot: -1, more: false };
     },
     put: (id, bytes) => void inputBytes.set(id, padded(bytes)),
     swapOut(encoder, { from, slot }) {
@@ -110,7 +125,7 @@ export async function hostPool(gpu: GpuDevice, plan: Plan, memory: DeviceMemory)
       encoder.submit();
       maps.set(slot, buffer!.mapAsync(MAP_MODE.read));
     },
-    async swapIn(encoder, { to, slot, step }) {
+    async swapIn(encoder, { to, slot, step, more }) {
       // A write is ordered against submits: what is encoded must be on its way first.
       encoder.submit();
       const { queue } = gpu.raw;
@@ -118,13 +133,13 @@ export async function hostPool(gpu: GpuDevice, plan: Plan, memory: DeviceMemory)
         const bytes = inputBytes.get(inputSlots.get(step)!) ?? never(`step ${step} swaps in what was never there`);
         queue.writeBuffer(to.buffer, to.offset ?? 0, bytes, 0, to.size!);
       } else {
-        await release(slot, (bytes) => queue.writeBuffer(to.buffer, to.offset ?? 0, bytes, 0, to.size!));
+        await release(slot, (bytes) => queue.writeBuffer(to.buffer, to.offset ?? 0, bytes, 0, to.size!), more);
       }
     },
     atEnd: (id) => endings.get(plan.values[id]!.storage.value)?.bytes,
     async settle() {
       for (const { slot, bytes } of endings.values())
-        await release(slot, (mapped) => bytes.set(mapped.subarray(0, bytes.length)));
+        await release(slot, (held) => bytes.set(held.subarray(0, bytes.length)));
       // A Map may lose entries while it is walked.
       for (const slot of maps.keys()) await release(slot);
     },

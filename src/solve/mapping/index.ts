@@ -3,6 +3,15 @@ export { ascend, type BoundCertificate, certificate, newAscent } from "./bound.t
 export { provenBound } from "./check-bound.ts";
 export { subsetSumCapacity } from "./capacity.ts";
 export { checkMapping } from "./check.ts";
+export {
+  boundAtCapacity,
+  capacityCurve,
+  type CapacityPoint,
+  type Drop,
+  type DropReason,
+  explainMapping,
+  type MappingExplanation,
+} from "./explain.ts";
 export { type Episode, fork, type GameRules, isOver, legalActions, planOfEpisode, reset, step } from "./environment.ts";
 export { type GameFile, readGame } from "./game-file.ts";
 export { allFastSeconds, allSlowSeconds, type Instance, prepare } from "./instance.ts";
