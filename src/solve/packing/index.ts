@@ -6,6 +6,8 @@
  */
 import { boxesOf } from "./boxes.ts";
 import { newEffort } from "./effort.ts";
+import { isGeneral } from "./items/items.ts";
+import { packGeneral } from "./pack-general.ts";
 import { solveBoxes } from "./solve-boxes.ts";
 import { switchesOf } from "./switches.ts";
 import type { PackingParams, PackingProblem, PackingResult } from "./types.ts";
@@ -17,7 +19,7 @@ export type { PackingBuffer, PackingParams, PackingProblem, PackingProgress, Pac
 /** Throws InputError `invalid-packing` where a buffer makes no sense or fixed buffers collide. */
 export function pack(problem: PackingProblem, params: PackingParams = {}): PackingResult {
   checkProblem(problem);
-  return packPlain(problem, params);
+  return isGeneral(problem) ? packGeneral(problem, params) : packPlain(problem, params);
 }
 
 /** Boxes in one arena. */
