@@ -2,8 +2,9 @@
 import { z } from "zod";
 import { duplicateName, limitExceeded, malformedPacking } from "../errors.ts";
 import type { PackingBuffer, PackingProblem } from "../solve/packing/types.ts";
-import { faultOf } from "./check.ts";
+import { collisionFault, faultOf, TOTAL_FAULT } from "./check.ts";
 import { columnsFor } from "./csv-writer.ts";
+import { collidingPins } from "./pins.ts";
 import type { PackingFile, PackingFileLimits } from "./types.ts";
 
 const integer = z.number().int();
@@ -64,6 +65,7 @@ export function readPackingJson(text: string, file: string, limits: PackingFileL
 
 function check({ buffers, arenas }: PackingProblem, file: string): void {
   const seen = new Set<string>();
+  let total = 0;
   buffers.forEach((one, i) => {
     const where = `buffers[${i}] of ${file}`;
     const fault = faultOf(one) ?? referenceFault(one, i, buffers.length, arenas?.length ?? 1);
@@ -71,7 +73,14 @@ function check({ buffers, arenas }: PackingProblem, file: string): void {
     const id = one.id ?? String(i);
     if (seen.has(id)) throw duplicateName("buffer", id, where);
     seen.add(id);
+    total += one.size + (one.alignment ?? 1) - 1;
+    if (total > Number.MAX_SAFE_INTEGER) throw malformedPacking(where, TOTAL_FAULT);
   });
+  const collision = collidingPins(buffers);
+  if (collision !== undefined) {
+    const [first, second] = [...collision].sort((a, b) => a - b) as [number, number];
+    throw malformedPacking(`buffers[${second}] of ${file}`, collisionFault(buffers, second, first));
+  }
   arenas?.forEach(({ forbidden = [] }, a) => {
     for (const [from, to] of forbidden)
       if (to < from) throw malformedPacking(`arenas[${a}] of ${file}`, `the range [${from}, ${to}) is inverted`);
