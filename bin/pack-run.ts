@@ -9,7 +9,7 @@ import { solvePack, startOf, type PackTask } from "./pack-solve.ts";
 import type { WorkerInput, WorkerMessage } from "./pack-worker.ts";
 
 /** A thread takes about as long to start as what it would save here. */
-const QUICK_MILLISECONDS = 250;
+const QUICK_MILLISECONDS = 500;
 /** Beyond it, one pass alone is not quick. */
 const QUICK_BUFFERS = 100_000;
 
@@ -25,8 +25,13 @@ export async function runPack(
     const started = performance.now();
     let stopped = false;
     const late = (): boolean => (stopped ||= performance.now() - started > QUICK_MILLISECONDS);
-    const result = await solvePack(task, late, () => undefined);
-    if (!stopped) return result;
+    const quick = await solvePack(task, late, () => undefined);
+    if (!stopped) return quick;
+    // Signals wait for the event loop.
+    await new Promise((resolve) => void setImmediate(resolve));
+    if (signal.aborted) return quick;
+    const result = await inThread(task, signal, onProgress);
+    return signal.aborted && quick.height < result.height ? quick : result;
   }
   return inThread(task, signal, onProgress);
 }

@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { isSet, required, text, type Command } from "../command.ts";
 import { readChunks, writeWhole } from "../files.ts";
 import { interruptSignal } from "../interrupt.ts";
@@ -87,12 +88,12 @@ export const packCommand: Command = {
       const packed = isPacked(result);
       if (output !== undefined && packed) {
         const asJson = output === "-" ? given.format === "json" : /\.json$/i.test(output);
-        const pieces = (asJson ? jsonText : csvText)({ ...given, problem }, result.offsets);
+        const pieces = (asJson ? jsonText : csvText)({ ...given, problem }, result.offsets, result.arenas);
         await writeWhole(output, Buffer.concat([...pieces].map((piece) => Buffer.from(piece))));
       }
       if (plot !== undefined && packed) {
         const { packingSvg } = await import("../../src/report/packing-plot.ts");
-        const svg = packingSvg(problem, result, { title: file === "-" ? "packing" : file });
+        const svg = packingSvg(problem, result, { title: file === "-" ? "packing" : basename(file) });
         await writeWhole(plot, /\.png$/i.test(plot) ? await (await import("../png.ts")).pngOf(svg) : svg);
       }
       const print = (words: string): void => void (output === "-" ? process.stderr : process.stdout).write(words);

@@ -108,8 +108,15 @@ function syntaxPlace(text: string, file: string, error: unknown): string {
   return `line ${line} of ${file}`;
 }
 
-/** The problem with its solution as JSON in pieces of one buffer a line; offsets as in `csvText`. */
-export function* jsonText(file: PackingFile, offsets?: readonly number[]): Generator<string> {
+/**
+ * The problem with its solution as JSON in pieces of one buffer a line; offsets as in `csvText`. `chosen`: the
+ * arena of each buffer, which becomes the only one that may hold it.
+ */
+export function* jsonText(
+  file: PackingFile,
+  offsets?: readonly number[],
+  chosen?: readonly number[],
+): Generator<string> {
   const { capacity, arenas, buffers } = file.problem;
   const head = { ...(capacity === undefined ? {} : { capacity }), ...(arenas === undefined ? {} : { arenas }) };
   const opened = JSON.stringify(head).slice(0, -1);
@@ -119,7 +126,14 @@ export function* jsonText(file: PackingFile, offsets?: readonly number[]): Gener
     const one = buffers[i]!;
     const { id, ...rest } = one;
     const offset = offsets?.[i] ?? one.offset;
-    piece += `${i > 0 ? "," : ""}\n${JSON.stringify({ id: id ?? String(i), ...rest, ...(offset === undefined ? {} : { offset }) })}`;
+    const arena = chosen?.[i];
+    const whole = {
+      id: id ?? String(i),
+      ...rest,
+      ...(offset === undefined ? {} : { offset }),
+      ...(arena === undefined ? {} : { arenas: [arena] }),
+    };
+    piece += `${i > 0 ? "," : ""}\n${JSON.stringify(whole)}`;
     if (piece.length > 1 << 16) {
       yield piece;
       piece = "";

@@ -50,8 +50,7 @@ export function packingSvg(problem: PackingProblem, result: PackingResult, optio
     }
   });
   if (first >= last) [first, last] = [0, 1];
-  const spans = buffers.map(({ lower, upper }) => upper - lower);
-  const shades = shadesOf(spans);
+  const shades = shadesOf(buffers);
   const plotWidth = width - LEFT - RIGHT;
   const panelHeight = (height - TOP - BOTTOM - BETWEEN * (arenas.length - 1)) / arenas.length;
   const x = (time: number): number => LEFT + ((time - first) / (last - first)) * plotWidth;
@@ -71,7 +70,7 @@ export function packingSvg(problem: PackingProblem, result: PackingResult, optio
         const [high, low] = [y(Math.min(to, most)), y(Math.min(from, most))];
         return `<rect x="${LEFT}" y="${fix(high)}" width="${plotWidth}" height="${fix(low - high)}" fill="url(#forbidden)"/>`;
       }),
-      boxes(rects, buffers, x, y, (i) => shades.of(spans[i]!)),
+      boxes(rects, buffers, x, y, (i) => shades.of(buffers[i]!.upper - buffers[i]!.lower)),
       loadLine(rects, x, y, buffers),
       bound === undefined ? "" : rule(y(bound), width, "#c2185b", ""),
       shown === undefined ? "" : rule(y(shown), width, "#555", "2 4"),
@@ -108,14 +107,24 @@ function rectsOf({ lower, upper, size, gaps = [] }: PackingBuffer, buffer: numbe
   return rects;
 }
 
-/** Classes of lifetimes with about as many buffers each. */
-function shadesOf(spans: readonly number[]): { readonly edges: readonly number[]; of(span: number): number } {
-  const sorted = spans.filter((span) => span > 0).sort((a, b) => a - b);
+/** Classes of lifetimes with about as much of the count and of the drawn area each. */
+function shadesOf(buffers: readonly PackingBuffer[]): { readonly edges: readonly number[]; of(span: number): number } {
+  const boxes = buffers
+    .map(({ lower, upper, size }) => ({ span: upper - lower, area: (upper - lower) * size }))
+    .filter(({ span }) => span > 0)
+    .sort((a, b) => a.span - b.span);
+  const area = Math.max(
+    1,
+    boxes.reduce((sum, box) => sum + box.area, 0),
+  );
   const edges: number[] = [];
-  for (let c = 1; c < COLOURS.length; c++) {
-    const edge = sorted[Math.floor((c * sorted.length) / COLOURS.length)];
-    if (edge !== undefined && edge > (edges.at(-1) ?? sorted[0]!)) edges.push(edge);
+  let share = 0;
+  for (const box of boxes) {
+    if (share * COLOURS.length >= 2 * (edges.length + 1) && box.span > (edges.at(-1) ?? boxes[0]!.span))
+      edges.push(box.span);
+    share += 1 / boxes.length + box.area / area;
   }
+  if (edges.length >= COLOURS.length) edges.length = COLOURS.length - 1;
   // Few classes take colours far apart.
   const scale = edges.length === 0 ? 0 : (COLOURS.length - 1) / edges.length;
   const of = (span: number): number => {
@@ -154,7 +163,7 @@ function boxes(
     const room = Math.floor((wide - 6) / 6.2);
     if (inside !== undefined || tall < 12 || room < Math.min(3, name.length)) continue;
     const short = name.length <= room ? name : `${name.slice(0, room - 1)}…`;
-    const size = ` ${formatBytes(to - from)}`;
+    const size = `: ${formatBytes(to - from)}`;
     const full = name.length + size.length <= room ? `${short}${size}` : short;
     labelled.push({
       area: wide * tall,
@@ -274,7 +283,15 @@ function heading(
   for (let c = 0; c <= edges.length; c++) {
     const [low, high] = [edges[c - 1], edges[c]];
     const range =
-      high === undefined ? (low === undefined ? "all" : `≥ ${low}`) : low === undefined ? `< ${high}` : `${low}…`;
+      high === undefined
+        ? low === undefined
+          ? "all"
+          : `≥ ${low}`
+        : low === undefined
+          ? `< ${high}`
+          : low === high - 1
+            ? `${low}`
+            : `${low} – ${high - 1}`;
     item(swatch(COLOURS[Math.round(c * scale)]!), c === 0 ? `alive ${range}` : range);
   }
   item(stroke("#111", ""), "bytes alive");
