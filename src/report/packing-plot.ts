@@ -52,11 +52,13 @@ export function packingSvg(problem: PackingProblem, result: PackingResult, optio
   if (first >= last) [first, last] = [0, 1];
   const shades = shadesOf(buffers);
   const plotWidth = width - LEFT - RIGHT;
-  const panelHeight = (height - TOP - BOTTOM - BETWEEN * (arenas.length - 1)) / arenas.length;
+  // Names of arenas stand below the legend.
+  const start = TOP + (arenas.length > 1 ? 18 : 0);
+  const panelHeight = (height - start - BOTTOM - BETWEEN * (arenas.length - 1)) / arenas.length;
   const x = (time: number): number => LEFT + ((time - first) / (last - first)) * plotWidth;
 
   const body = panels.map((rects, a) => {
-    const top = TOP + a * (panelHeight + BETWEEN);
+    const top = start + a * (panelHeight + BETWEEN);
     const capacity = arenas[a]!.capacity ?? (a === 0 ? problem.capacity : undefined);
     const used = rects.reduce((most, { to }) => Math.max(most, to), 0);
     const bound = arenas.length === 1 ? result.lowerBound : undefined;
