@@ -12,6 +12,7 @@ import { modelCommand } from "./commands/model.ts";
 import { optCommand } from "./commands/opt.ts";
 import { packCommand } from "./commands/pack.ts";
 import { passesCommand } from "./commands/passes.ts";
+import { reportCommand } from "./commands/report.ts";
 import { runCommand as runVerb } from "./commands/run.ts";
 import { schemaCommand } from "./commands/schema.ts";
 import { targetsCommand } from "./commands/targets.ts";
@@ -22,6 +23,7 @@ const COMMANDS: readonly Command[] = [
   inspectCommand,
   verifyCommand,
   runVerb,
+  reportCommand,
   estimateCommand,
   conformanceCommand,
   mapCommand,

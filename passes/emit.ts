@@ -7,6 +7,7 @@
 import { alignUp } from "../src/ir/bytes.ts";
 import type { KernelStep, Program } from "../src/ir/types.ts";
 import type { Plan, PlanMapping } from "../src/plan/schema.ts";
+import { copySeconds } from "../src/target/cost.ts";
 import type { Target } from "../src/target/schema.ts";
 import type { Allocation } from "./allocate.ts";
 import { livePeak, liveRanges, momentsOf, positions } from "./liveness.ts";
@@ -44,7 +45,7 @@ const emitMappedStep = (step: KernelStep, index: number, mapping: MemoryMapping)
   fast: [...mapping.fastAt[index]!].sort((a, b) => a - b),
 });
 
-const emitMapping = (mapping: MemoryMapping): PlanMapping => {
+const emitMapping = (mapping: MemoryMapping, { indexOf }: MappedLayout): PlanMapping => {
   const { fastMemory, slowMemory, method, proof, evaluations, allSlowSeconds, allFastSeconds, certificate } = mapping;
   const { lambda, units, kappa, beta, mu } = certificate;
   return {
@@ -61,8 +62,8 @@ const emitMapping = (mapping: MemoryMapping): PlanMapping => {
     kappa: kappa.map((list) => [...list]),
     beta: [...beta],
     mu: [...mu],
-    secondsPerByte: null,
-    drops: [],
+    secondsPerByte: mapping.secondsPerByte,
+    drops: mapping.drops.map(({ step, ...drop }) => ({ step: indexOf[step]!, ...drop })),
   };
 };
 
@@ -93,7 +94,7 @@ function secondsOf(program: Program, target: Target): number {
   const kernels = program.steps.reduce((sum, step) => sum + step.seconds, 0);
   return program.copies.reduce((sum, { value, from, to }) => {
     const link = target.links.find((candidate) => candidate.from === from && candidate.to === to);
-    return link === undefined ? sum : sum + program.values[value]!.bytes / link.bytesPerSecond;
+    return link === undefined ? sum : sum + copySeconds(target, link.bytesPerSecond, program.values[value]!.bytes);
   }, kernels);
 }
 
@@ -193,7 +194,7 @@ export function emit(program: Program, target: Target, allocation: Allocation, f
     certificate: {
       loads,
       status: alignUp(arenaBytes, alignment) <= arena.lowerBound ? "optimal" : "feasible",
-      ...(mapped === undefined ? {} : { mapping: emitMapping(mapped.mapping) }),
+      ...(mapped === undefined ? {} : { mapping: emitMapping(mapped.mapping, mapped.layout) }),
     },
     provenance: facts.provenance,
   };

@@ -397,6 +397,15 @@ export const noFastMemory = (target: string, message: string): InputError =>
     help: "leave map-memory out, or choose a target with a fast memory, such as tpu-v4i (strata targets)",
   });
 
+/** Something of a mapped plan asked of one that maps nothing. */
+export const notMapped = (target: string, what: string): InputError =>
+  new InputError({
+    code: "not-mapped",
+    message: `the plan maps nothing to a fast memory, which is what ${what}`,
+    where: `plan for ${quote(target)}`,
+    help: "compile it with --pass map-memory, for a target with a fast memory (strata targets)",
+  });
+
 /** The runtime could not get the memory that a plan needs. */
 export const outOfMemory = (what: string, bytes: number): InfeasibleError =>
   new InfeasibleError({
@@ -438,6 +447,15 @@ export const providerMissing = (
     message: `${what} needs the package ${quote(name)}, which is not installed or does not load`,
     details: notes,
     help: `install it: ${commands.join("\n         or: ")}`,
+    cause,
+  });
+
+/** A picture as PNG without what renders it. */
+export const rendererMissing = (cause: unknown): InputError =>
+  new InputError({
+    code: "renderer-missing",
+    message: "PNG needs @resvg/resvg-js, which is not installed or does not load",
+    help: "npm install @resvg/resvg-js, or write .svg",
     cause,
   });
 

@@ -15,6 +15,8 @@ import { provenBound } from "../../src/solve/mapping/check-bound.ts";
 import { stepTime } from "../../src/solve/mapping/instance.ts";
 import {
   type BoundCertificate,
+  type DropReason,
+  explainMapping,
   type Instance,
   mapMemory,
   type MappingCopy,
@@ -69,6 +71,16 @@ export interface StagedCopy {
   readonly seconds: number;
 }
 
+/** An access that slow memory serves, and why (src/solve/mapping/explain.ts). */
+export interface MappedDrop {
+  readonly step: number;
+  readonly value: ValueId;
+  readonly savedSeconds: number;
+  readonly residencySeconds: number;
+  readonly copySeconds: number;
+  readonly reason: DropReason;
+}
+
 export interface MemoryMapping {
   readonly fastMemory: string;
   readonly slowMemory: string;
@@ -93,6 +105,9 @@ export interface MemoryMapping {
   readonly certificate: BoundCertificate;
   /** Most bytes that whole values can fill before the first step, and at each step: the certificate counts on it. */
   readonly capacity: readonly number[];
+  readonly drops: readonly MappedDrop[];
+  /** What one more byte of fast memory takes off the bound. */
+  readonly secondsPerByte: number;
   readonly method: string;
   readonly proof: MapResult["proof"];
   readonly evaluations: number;
@@ -120,6 +135,7 @@ export function mapProgram(program: Program, target: Target, options: MapMemoryO
   const { stepSeconds, kernelSeconds, stalls } = timesOf(instance, plan);
   const capacity = subsetSumCapacity(instance);
   const certificate = rounded(result.certificate);
+  const explained = explainMapping(instance, plan, certificate);
   return {
     fastMemory: names.fast,
     slowMemory: names.slow,
@@ -150,6 +166,15 @@ export function mapProgram(program: Program, target: Target, options: MapMemoryO
     bound: Math.min(result.seconds, provenBound(instance, certificate, capacity)),
     certificate,
     capacity: [...capacity],
+    drops: explained.drops.map(({ step, value, savedSeconds, residencyPrice, copyPrice, reason }) => ({
+      step: step - 1,
+      value: roots[value]!,
+      savedSeconds: shorten(savedSeconds),
+      residencySeconds: shorten(residencyPrice),
+      copySeconds: shorten(copyPrice),
+      reason,
+    })),
+    secondsPerByte: shorten(explained.secondsPerByte),
     method: result.method,
     proof: result.proof,
     evaluations: result.evaluations,
@@ -215,9 +240,10 @@ function stagedOf(instance: Instance, plan: MappingPlan, rootOf: (version: numbe
 /** Digits of stored multipliers: any prove a bound, and these cost it nothing that matters. */
 const DIGITS = 9;
 
+const shorten = (x: number): number => (x > 0 && Number.isFinite(x) ? Number(x.toPrecision(DIGITS)) : 0);
+
 function rounded({ lambda, units, kappa, beta, mu, seconds }: BoundCertificate): BoundCertificate {
-  const short = (list: readonly number[]): number[] =>
-    list.map((x) => (x > 0 && Number.isFinite(x) ? Number(x.toPrecision(DIGITS)) : 0));
+  const short = (list: readonly number[]): number[] => list.map(shorten);
   return { lambda: short(lambda), units, kappa: kappa.map(short), beta: short(beta), mu: short(mu), seconds };
 }
 

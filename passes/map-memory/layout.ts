@@ -25,6 +25,8 @@ export interface PlanCopy {
 export interface MappedLayout {
   /** The plan's steps in order: a step of the program by index, or a copy. */
   readonly items: readonly ({ readonly kind: "step"; readonly step: number } | PlanCopy)[];
+  /** Index of each step of the program in the plan. */
+  readonly indexOf: readonly number[];
   /** Ranges in the fast memory. */
   readonly fast: readonly Placed[];
   /** Stays in the slow memory that need an offset there. */
@@ -116,6 +118,7 @@ export function layOut(program: Program, target: Target, mapping: MemoryMapping)
     [...ranges].filter(([root]) => values[root]!.kind !== "weight").sort(([a], [b]) => a - b);
   return {
     items,
+    indexOf,
     fast,
     slow: ordered(stays).map(([root, span]) => range(root, span)),
     held: ordered(uses)

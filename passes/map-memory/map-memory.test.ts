@@ -44,12 +44,13 @@ describe("map-memory", () => {
             `${x.value} and ${y.value}`,
           ).toBe(false);
       });
-      // Whatever a step finds in fast memory has a range there.
+      // Whatever a step finds in fast memory has a range there, or is staged for it.
       mapping.fastAt.forEach((roots, step) => {
-        for (const root of roots)
-          expect(placements.some((placed) => placed.value === root && placed.from <= step && step < placed.to)).toBe(
-            true,
-          );
+        for (const root of roots) {
+          const held = placements.some((placed) => placed.value === root && placed.from <= step && step < placed.to);
+          const staged = mapping.staged.some((copy) => copy.value === root && copy.step === step);
+          expect(held !== staged, `${root} at ${step}`).toBe(true);
+        }
       });
     },
   );

@@ -149,13 +149,16 @@ const placement = z.strictObject({
 /** Price multipliers, one for the moment before the first step and one for each kernel step. */
 const prices = z.array(z.number().min(0));
 
+/** Why an access stays in slow memory: see src/solve/mapping/explain.ts. */
+const DROP_REASONS = ["too-large", "nothing-saved", "no-window", "space", "bandwidth", "close-call"] as const;
+
 const drop = z.strictObject({
   step: whole.describe("index into `steps`"),
   value: id.describe("storage that this step finds in slow memory"),
-  savedSeconds: seconds.describe("what fast memory would save in this step, at the prices of the bound"),
-  residencySeconds: seconds.describe("price of the bytes and steps that it would be resident for"),
-  copySeconds: seconds.describe("price of the bandwidth of the copies that it would need"),
-  reason: z.string(),
+  savedSeconds: seconds.describe("what the step would take less with it in fast memory"),
+  residencySeconds: seconds.describe("price of the bytes held on the cheapest way to have it there"),
+  copySeconds: seconds.describe("price of the copy on that way"),
+  reason: z.enum(DROP_REASONS),
 });
 
 const mapping = z.strictObject({
@@ -176,7 +179,7 @@ const mapping = z.strictObject({
   kappa: z.array(prices).describe("price of each rounding cut"),
   beta: prices.describe("share of slow bandwidth in the price of a step's time"),
   mu: prices.describe("share of memory time in the price of a step's time"),
-  secondsPerByte: z.number().nullable().describe("what one more byte of fast memory would save, at most"),
+  secondsPerByte: seconds.describe("what one more byte of fast memory takes off the bound"),
   drops: z.array(drop).describe("why each access of slow memory stays there"),
 });
 

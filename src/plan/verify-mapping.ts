@@ -52,7 +52,7 @@ export function checkMapping(plan: Plan, report: Report): void {
   checkContents(plan, mapping, kernels, report);
   checkTime(plan, mapping, kernels, machine, report);
   checkBound(plan, mapping, kernels, machine, report);
-  checkDrops(mapping, kernels, machine, report);
+  checkDrops(plan, mapping, kernels, machine, report);
 }
 
 /** What a step is said to find in fast memory is what it touches, and all of it where kernels reach nothing else. */
@@ -252,12 +252,22 @@ function checkBound(
     report("wrong-certificate", `the multipliers prove ${bound} s, not ${stated}`);
 }
 
-/** Explanations are of accesses that are slow indeed. */
-function checkDrops(mapping: PlanMapping, kernels: readonly MappedStep[], machine: Machine, report: Report): void {
-  const byIndex = new Map(kernels.map((kernel) => [kernel.index, kernel]));
-  for (const { step, value } of mapping.drops) {
-    const access = byIndex.get(step)?.accesses.find(({ root }) => root === value);
-    if (access === undefined || (access.fast && machine.slowDirect))
+/** What is explained is what slow memory serves, each access once. */
+function checkDrops(
+  plan: Plan,
+  mapping: PlanMapping,
+  kernels: readonly MappedStep[],
+  machine: Machine,
+  report: Report,
+): void {
+  const slow = new Set<string>();
+  for (const { index, accesses } of kernels)
+    for (const { root, fast } of accesses)
+      // Of what is staged, the steps don't say so.
+      if (plan.values[root]!.bytes > 0 && (!fast || !machine.slowDirect)) slow.add(`${index},${root}`);
+  for (const { step, value } of mapping.drops)
+    if (!slow.delete(`${step},${value}`))
       report("wrong-drop", `step ${step} does not find value ${value} in slow memory, but it is explained`);
-  }
+  if (machine.slowDirect && slow.size > 0)
+    report("wrong-drop", `${slow.size} accesses of slow memory are not explained`);
 }

@@ -9,7 +9,6 @@ import { convKernels } from "./conv.ts";
 import { convNhwcKernels } from "./conv-nhwc.ts";
 import { copyBytesKernels } from "./copy-bytes.ts";
 import { einsumKernels } from "./einsum.ts";
-import { exampleKernels } from "./example.ts";
 import { geluKernels } from "./gelu.ts";
 import { generateKernels } from "./generate.ts";
 import { indexingKernels } from "./indexing.ts";
@@ -28,7 +27,6 @@ import { topKKernels } from "./top-k.ts";
 import type { WgslKernel, WgslTable } from "./types.ts";
 
 const TABLES: readonly WgslTable[] = [
-  exampleKernels,
   copyBytesKernels,
   attentionKernels,
   convNhwcKernels,
