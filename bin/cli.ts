@@ -10,6 +10,7 @@ import { inspectCommand } from "./commands/inspect.ts";
 import { mapCommand } from "./commands/map.ts";
 import { modelCommand } from "./commands/model.ts";
 import { optCommand } from "./commands/opt.ts";
+import { packCommand } from "./commands/pack.ts";
 import { passesCommand } from "./commands/passes.ts";
 import { reportCommand } from "./commands/report.ts";
 import { runCommand as runVerb } from "./commands/run.ts";
@@ -26,6 +27,7 @@ const COMMANDS: readonly Command[] = [
   estimateCommand,
   conformanceCommand,
   mapCommand,
+  packCommand,
   modelCommand,
   optCommand,
   passesCommand,

@@ -81,6 +81,13 @@ export class InfeasibleError extends StrataError {}
 /** A bug in Strata. Exit code 3. */
 export class InternalError extends StrataError {}
 
+/** An error of another thread, from its `toJSON`. */
+export function revived({ kind, where, help, ...parts }: ReturnType<StrataError["toJSON"]>): StrataError {
+  const all = { ...parts, where: where ?? undefined, help: help ?? undefined };
+  if (kind === "InputError") return new InputError(all);
+  return kind === "InfeasibleError" ? new InfeasibleError(all) : new InternalError(all);
+}
+
 /** Throws InternalError where `condition` is false. */
 export function invariant(condition: unknown, message: string): asserts condition {
   if (!condition) throw broken(message);
