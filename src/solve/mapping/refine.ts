@@ -12,9 +12,10 @@
  * fast accesses. It begins where the other bound ended, and at no less.
  */
 import type { Ascent, AscentParams } from "./bound.ts";
-import { addItem, knapsack, type KnapsackWork, newKnapsack } from "./knapsack.ts";
-import { type Instance, allSlowSeconds } from "./instance.ts";
+import { type KnapsackWork, newKnapsack } from "./knapsack.ts";
+import { type Instance, allSlowSeconds, idleCaps } from "./instance.ts";
 import { lifetime } from "./capacity.ts";
+import { stepCost } from "./refine-step.ts";
 import { cheapestPath, newPathWork, type PathVisitor, type PathWork, setPathPrices, tracePath } from "./paths.ts";
 
 /** Multipliers that prove `seconds`. */
@@ -22,7 +23,7 @@ export interface RefinedCertificate {
   readonly seconds: number;
   readonly lambda: readonly number[];
   readonly beta: readonly number[];
-  /** Share of compute in the mix of steps with too many accesses to enumerate. */
+  /** Share of compute in its mix with memory, for steps with too many accesses to enumerate. */
   readonly nu: readonly number[];
   /** For each access: what the step pays where it is fast, seconds. */
   readonly sigma: readonly number[];
@@ -33,7 +34,7 @@ export interface RefinedCertificate {
 /** A version is large from this share of the fast memory on: the others only count by their bytes. */
 const LARGE_SHARE = 24;
 /** Accesses of a step whose combinations are enumerated. */
-const MOST_ENUMERATED = 5;
+export const MOST_ENUMERATED = 5;
 /** Multipliers of large versions at most: beyond that the problem is too large to refine. */
 const MOST_MULTIPLIERS = 400_000;
 
@@ -71,6 +72,7 @@ export interface Refinement {
     readonly beta: Float64Array;
     readonly knapsack: KnapsackWork;
     readonly visitor: PathVisitor;
+    readonly choices: Int32Array;
   };
 }
 
@@ -160,23 +162,9 @@ export function newRefinement({ instance, capacity, cuts, best }: Ascent): Refin
     beta: new Float64Array(steps),
     knapsack: newKnapsack(Math.max(1, ...alive.map((list) => list.length))),
     visitor: visitorOf(refinement),
+    choices: new Int32Array(accesses),
   };
   return { ...refinement, work };
-}
-
-/** Most slow bandwidth that each step can leave idle, bytes: with all that fits in fast memory. */
-export function idleCaps(instance: Instance): Float64Array {
-  const { steps, bandwidth, compute, base, accesses, stepOf, versionOf, footprint, largestRoom } = instance;
-  const slow = new Float64Array(steps);
-  const fast = new Float64Array(steps);
-  for (let a = 0; a < accesses; a++) {
-    if (footprint[versionOf[a]!]! > largestRoom) slow[stepOf[a]!]! += instance.slowBytes[a]!;
-    else fast[stepOf[a]!]! += instance.fastSeconds[a]!;
-  }
-  // Idle is the larger of what compute and what fast accesses leave: each most where nothing else is slow.
-  return Float64Array.from(compute, (seconds, t) =>
-    Math.max(0, seconds * bandwidth - slow[t]!, (base[t]! + fast[t]!) * bandwidth),
-  );
 }
 
 /** Adds what the path of a version does to the subgradient. */
@@ -236,115 +224,12 @@ function evaluate(refinement: Refinement): number {
   return value;
 }
 
-/** Least cost of step t over its fast accesses and the large versions beside them; adds to the subgradient. */
-function stepCost(refinement: Refinement, t: number): number {
-  const { instance, now, gradient, work, slotOf, startOf, firstStep, alive, capacity } = refinement;
-  const { bandwidth, accessAt, versionOf, footprint, slowBytes, fastSeconds, compute, base, largestRoom } = instance;
-  const beta = work.beta[t]!;
-  const from = accessAt[t]!;
-  const to = accessAt[t + 1]!;
-  let fixedSlow = 0;
-  let count = 0;
-  for (let a = from; a < to; a++) {
-    if (footprint[versionOf[a]!]! > largestRoom) fixedSlow += slowBytes[a]!;
-    else choices[count++] = a;
-  }
-  const items = work.knapsack;
-  items.count = 0;
-  const exact = count <= MOST_ENUMERATED;
-  for (const slot of alive[t]!) {
-    const profit = now.rho[startOf[slot]! + t - firstStep[slot]!]!;
-    if (profit <= 0) continue;
-    const v = refinement.large[slot]!;
-    let accessed = false;
-    for (let k = 0; k < count && exact; k++) accessed ||= versionOf[choices[k]!] === v;
-    if (!accessed) addItem(items, slot, footprint[v]!, profit);
-  }
-  const priceOf = (slot: number): number => now.rho[startOf[slot]! + t - firstStep[slot]!]!;
-  const takeAll = (): void => {
-    for (let k = 0; k < items.count; k++) {
-      if (items.taken[k] === 0) continue;
-      const slot = items.item[k]!;
-      gradient.rho[startOf[slot]! + t - firstStep[slot]!]! -= 1;
-    }
-  };
-  if (!exact) {
-    // Too many accesses to enumerate: the maximum is mixed, and accesses decide one by one.
-    const nu = refinement.mix[t]! * (1 - beta);
-    const mu = 1 - beta - nu;
-    let cost = nu * compute[t]! + mu * base[t]! + ((mu + beta) * fixedSlow) / bandwidth;
-    let slow = fixedSlow;
-    let fast = 0;
-    for (let k = 0; k < count; k++) {
-      const a = choices[k]!;
-      const asSlow = ((mu + beta) * slowBytes[a]!) / bandwidth;
-      const asFast = mu * fastSeconds[a]! + now.sigma[a]!;
-      cost += Math.min(asSlow, asFast);
-      if (asFast < asSlow) {
-        fast += fastSeconds[a]!;
-        gradient.sigma[a]! += 1;
-      } else slow += slowBytes[a]!;
-    }
-    const time = refinement.mix[t]! * compute[t]! + (1 - refinement.mix[t]!) * (base[t]! + slow / bandwidth + fast);
-    gradient.logit[t]! += slow / bandwidth - time;
-    cost -= knapsack(items, capacity[t]!);
-    takeAll();
-    return cost;
-  }
-  // With all room to themselves the other versions earn the most: a first bound on each combination.
-  const most = knapsack(items, capacity[t]!);
-  let best = Infinity;
-  let chosen = 0;
-  let chosenTime = 0;
-  let chosenSlow = 0;
-  for (let bits = 0; bits < 1 << count; bits++) {
-    let slow = fixedSlow;
-    let fast = 0;
-    let size = 0;
-    let cost = 0;
-    for (let k = 0; k < count; k++) {
-      const a = choices[k]!;
-      if ((bits & (1 << k)) === 0) {
-        slow += slowBytes[a]!;
-        continue;
-      }
-      const v = versionOf[a]!;
-      fast += fastSeconds[a]!;
-      size += footprint[v]!;
-      cost += now.sigma[a]!;
-      if (slotOf[v]! >= 0) cost -= priceOf(slotOf[v]!);
-    }
-    if (size > capacity[t]!) continue;
-    const time = Math.max(compute[t]!, base[t]! + slow / bandwidth + fast);
-    cost += time * (1 - beta) + (beta * slow) / bandwidth;
-    if (cost - most >= best) continue;
-    cost -= size === 0 ? most : knapsack(items, capacity[t]! - size);
-    if (cost >= best) continue;
-    best = cost;
-    chosen = bits;
-    chosenTime = time;
-    chosenSlow = slow;
-  }
-  gradient.logit[t]! += chosenSlow / bandwidth - chosenTime;
-  let size = 0;
-  for (let k = 0; k < count; k++) {
-    if ((chosen & (1 << k)) === 0) continue;
-    const a = choices[k]!;
-    const v = versionOf[a]!;
-    size += footprint[v]!;
-    gradient.sigma[a]! += 1;
-    if (slotOf[v]! >= 0) gradient.rho[startOf[slotOf[v]!]! + t - firstStep[slotOf[v]!]!]! -= 1;
-  }
-  knapsack(items, capacity[t]! - size);
-  takeAll();
-  return best;
-}
-
-const choices: number[] = [];
-
 const DECAY_MOMENTUM = 0.9;
 const DECAY_VARIANCE = 0.99;
 const MAX_LOGIT = 14;
+/** Step sizes in mean step times. */
+const SIGMA = 0.3;
+const RHO = 0.3;
 
 /** Raises the bound by so many iterations; step sizes fall from `rate` to `lastRate`. */
 export function refine(refinement: Refinement, iterations: number, { rate, lastRate }: AscentParams): void {
@@ -383,5 +268,24 @@ export function refine(refinement: Refinement, iterations: number, { rate, lastR
       now.rho[k] = Math.max(0, now.rho[k]! + eta * timeScale * RHO * adam("rho", k, gradient.rho[k]!, 1e-3));
   }
 }
-const SIGMA = 0.3;
-const RHO = 0.1;
+/** The best bound so far with what proves it. */
+export const refinedCertificate = ({
+  seconds,
+  best,
+  mix,
+  large,
+  startOf,
+  firstStep,
+  lastStep,
+  instance,
+}: Refinement): RefinedCertificate => ({
+  seconds,
+  lambda: [...best.lambda.subarray(0, instance.steps)],
+  beta: Array.from(best.logit, (logit) => 1 / (1 + Math.exp(-logit))),
+  nu: [...mix],
+  sigma: [...best.sigma],
+  rho: Array.from(large, (version, slot) => ({
+    version,
+    prices: [...best.rho.subarray(startOf[slot]!, startOf[slot]! + lastStep[slot]! - firstStep[slot]! + 1)],
+  })),
+});
