@@ -210,7 +210,8 @@ function storeCost(
 ): number {
   if (limit <= before + 1) return Infinity;
   const at = leastOf(storeTable, storeKey, before + 1, limit);
-  if (own[at + 1]! === own[before + 1]! && (caps === undefined || caps[at]! >= size)) {
+  const onlyBytes = own[at + 1]! <= own[before + 1]!;
+  if (onlyBytes && (caps === undefined || caps[at]! >= size)) {
     storeAt[slot] = at;
     return size * (storeKey[at]! - prefix[before + 1]!);
   }
