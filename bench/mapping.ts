@@ -156,6 +156,6 @@ function large(): void {
 }
 
 if (parts.has("zoo")) for (const seconds of allowances) await zoo(seconds);
-if (parts.has("games")) process.stdout.write(`\n${sweepGames(Number(flags.games))}\n`);
+if (parts.has("games")) process.stdout.write(`\n${await sweepGames(Number(flags.games))}\n`);
 if (parts.has("fast")) fast();
 if (parts.has("large")) large();

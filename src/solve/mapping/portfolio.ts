@@ -31,7 +31,9 @@ export interface MapProgress {
 
 /** Every technique is a switch, on where left out, so that ablations are free. */
 export interface MapParams {
-  /** Evaluations; by the size of the problem where left out. */
+  /** `fast`: a fraction of a second for a few hundred operators; `thorough`: five times `default`. */
+  readonly preset?: MapPreset;
+  /** Evaluations; by the preset and the size of the problem where left out. */
   readonly budget?: number;
   readonly seed?: number;
   /** Relative gap at which the search stops: 1e-9 where left out. */
@@ -83,9 +85,13 @@ export interface MapResult {
   readonly methods: readonly { readonly method: string; readonly seconds: number }[];
 }
 
-/** Budget for problems of this many accesses: about the same time for all but the largest. */
-export const defaultBudget = (accesses: number): number =>
-  Math.max(400, Math.min(20_000, Math.round(6e6 / Math.max(1, accesses))));
+export type MapPreset = "fast" | "default" | "thorough";
+
+const EFFORT: Readonly<Record<MapPreset, number>> = { fast: 1 / 40, default: 1, thorough: 5 };
+
+/** Evaluations for problems of this many accesses: about the same time for all but the largest. */
+export const presetBudget = (accesses: number, preset: MapPreset = "default"): number =>
+  Math.max(20, Math.round(EFFORT[preset] * Math.max(400, Math.min(20_000, 6e6 / Math.max(1, accesses)))));
 
 /** Share of the budget that goes to the bound at the beginning, and the most of it. */
 const BOUND_SHARE = 0.15;
@@ -123,7 +129,7 @@ function checkWorkingSets(instance: Instance): void {
 }
 
 function search(instance: Instance, params: MapParams): MapResult {
-  const budget = params.budget ?? defaultBudget(instance.accesses);
+  const budget = params.budget ?? presetBudget(instance.accesses, params.preset);
   const seed = params.seed ?? 0;
   const tolerance = params.gap ?? 1e-9;
   const stop = params.shouldStop ?? (() => false);
