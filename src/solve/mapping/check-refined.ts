@@ -23,11 +23,11 @@ export function provenRefinedBound(instance: Instance, proof: RefinedCertificate
   const sigma = Float64Array.from({ length: instance.accesses }, (_, a) => finite(proof.sigma[a]));
   /** Price of holding a version at each step beside that of its bytes. */
   const rho = new Map<number, Float64Array>();
-  for (const { version, prices } of proof.rho) {
+  for (const { version, from, prices } of proof.rho) {
     if (!(version >= 0 && version < versions)) continue;
     const own = new Float64Array(steps);
     const [first, last] = lifetime(instance, version);
-    for (let t = first; t <= last; t++) own[t] = price(prices[t - first]);
+    for (let t = first; t <= last; t++) own[t] = price(prices[t - from]);
     rho.set(version, own);
   }
   const caps = idleCaps(instance);

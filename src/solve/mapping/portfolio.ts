@@ -87,7 +87,7 @@ export interface MapResult {
 
 export type MapPreset = "fast" | "default" | "thorough";
 
-const EFFORT: Readonly<Record<MapPreset, number>> = { fast: 1 / 40, default: 1, thorough: 5 };
+const EFFORT: Readonly<Record<MapPreset, number>> = { fast: 1 / 100, default: 1, thorough: 5 };
 
 /** Evaluations for problems of this many accesses: about the same time for all but the largest. */
 export const presetBudget = (accesses: number, preset: MapPreset = "default"): number =>

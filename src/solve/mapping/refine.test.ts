@@ -53,8 +53,8 @@ describe("the decomposition bound", () => {
         { ...proof, beta: proof.beta.map(() => 7) },
         { ...proof, sigma: proof.sigma.map(() => Number.NaN) },
         { ...proof, sigma: proof.sigma.map((x) => 3 - x) },
-        { ...proof, rho: proof.rho.map(({ version }) => ({ version, prices: [-5, Infinity, 2] })) },
-        { ...proof, rho: [{ version: 99, prices: [1] }], nu: [] },
+        { ...proof, rho: proof.rho.map((list) => ({ ...list, prices: [-5, Infinity, 2] })) },
+        { ...proof, rho: [{ version: 99, from: 0, prices: [1] }], nu: [] },
       ])
         expect(provenRefinedBound(instance, spoiled)).toBeLessThanOrEqual(game.answers.milpFluidOptimum * (1 + 1e-9));
     }

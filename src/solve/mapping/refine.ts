@@ -27,14 +27,16 @@ export interface RefinedCertificate {
   readonly nu: readonly number[];
   /** For each access: what the step pays where it is fast, seconds. */
   readonly sigma: readonly number[];
-  /** Prices of holding large versions, from the first step of their lifetimes on. */
-  readonly rho: readonly { readonly version: number; readonly prices: readonly number[] }[];
+  /** Prices of holding large versions, from step `from` on; nothing where there is none. */
+  readonly rho: readonly { readonly version: number; readonly from: number; readonly prices: readonly number[] }[];
 }
 
 /** A version is large from this share of the fast memory on: the others only count by their bytes. */
 const LARGE_SHARE = 24;
 /** Accesses of a step whose combinations are enumerated. */
 export const MOST_ENUMERATED = 5;
+/** Steps before its first access from which on a large version has prices of its own. */
+const LEAD = 96;
 /** Multipliers of large versions at most: beyond that the problem is too large to refine. */
 const MOST_MULTIPLIERS = 400_000;
 
@@ -102,7 +104,8 @@ export function newRefinement({ instance, capacity, cuts, best }: Ascent): Refin
   let total = 0;
   for (let v = 0; v < versions; v++) {
     if (footprint[v]! > largestRoom || footprint[v]! * LARGE_SHARE < largestRoom) continue;
-    const [first, last] = lifetime(instance, v);
+    const [born, last] = lifetime(instance, v);
+    const first = Math.max(born, instance.stepOf[instance.list[instance.first[v]!]!]! - LEAD);
     slotOf[v] = large.length;
     large.push(v);
     starts.push(total);
@@ -176,8 +179,9 @@ function visitorOf({ instance, slotOf, startOf, firstStep, gradient }: Omit<Refi
       gradient.lambda[to]! -= bytes[v]!;
       const slot = slotOf[v]!;
       if (slot < 0) return;
-      const start = startOf[slot]! - firstStep[slot]!;
-      for (let t = from; t < to; t++) gradient.rho[start + t]! += 1;
+      const first = firstStep[slot]!;
+      const start = startOf[slot]! - first;
+      for (let t = Math.max(first, from); t < to; t++) gradient.rho[start + t]! += 1;
     },
     move(_, t, moved) {
       gradient.logit[t]! += moved / bandwidth;
@@ -208,12 +212,12 @@ function evaluate(refinement: Refinement): number {
     const slot = slotOf[v]!;
     if (slot >= 0) {
       const start = startOf[slot]! - firstStep[slot]!;
-      own.fill(0, 0, firstStep[slot]! + 1);
       for (let t = firstStep[slot]!; t <= lastStep[slot]!; t++) own[t + 1] = own[t]! + now.rho[start + t]!;
-      own.fill(own[lastStep[slot]! + 1]!, lastStep[slot]! + 2);
-    } else own.fill(0);
+    }
     value += cheapestPath(instance, paths, v, own, beta);
     tracePath(instance, paths, v, beta, work.visitor);
+    // Zero again for the next; nothing looks past the last step of a lifetime.
+    if (slot >= 0) own.fill(0, firstStep[slot]! + 1, lastStep[slot]! + 2);
   }
   let bytes = 0;
   for (let t = 0; t < steps; t++) {
@@ -286,6 +290,7 @@ export const refinedCertificate = ({
   sigma: [...best.sigma],
   rho: Array.from(large, (version, slot) => ({
     version,
+    from: firstStep[slot]!,
     prices: [...best.rho.subarray(startOf[slot]!, startOf[slot]! + lastStep[slot]! - firstStep[slot]! + 1)],
   })),
 });
