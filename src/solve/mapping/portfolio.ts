@@ -93,13 +93,13 @@ const EFFORT: Readonly<Record<MapPreset, number>> = { fast: 1 / 100, default: 1,
 export const presetBudget = (accesses: number, preset: MapPreset = "default"): number =>
   Math.max(20, Math.round(EFFORT[preset] * Math.max(400, Math.min(20_000, 6e6 / Math.max(1, accesses)))));
 
-/** Share of the budget that goes to the bound at the beginning, and the most of it. */
-const BOUND_SHARE = 0.15;
+/**
+ * Shares of the allowance that are used up after the Lagrangian bound, the first part of the large-neighbourhood
+ * search, the decomposition bound, and the second part: of most programs, and of those that are large.
+ */
+const SHARES = { bound: 0.15, first: 0.35, refined: 0.75, second: 0.94 };
+const LARGE_SHARES = { bound: 0.3, first: 0.5, refined: 0.85, second: 1 };
 const MOST_BOUND = 1200;
-/** Shares used up after the first part of the large-neighbourhood search, the decomposition bound, and the second part. */
-const LOCAL_FIRST = 0.35;
-const REFINE_UNTIL = 0.75;
-const LOCAL_UNTIL = 0.94;
 const MOST_REFINED = 1500;
 /** Moves of the large-neighbourhood search in one evaluation. */
 const PERTURBATIONS = 16;
@@ -157,6 +157,7 @@ function search(instance: Instance, params: MapParams): MapResult {
   const closed = (): boolean => best.seconds - bound <= tolerance * best.seconds;
   const elapsed = params.elapsed ?? (() => 0);
   /** Share of the whole allowance that is used up. */
+  const shares = instance.accesses > LARGE ? LARGE_SHARES : SHARES;
   const spent = (): number => Math.max(evaluations / budget, elapsed());
   const over = (): boolean => spent() >= 1 || closed() || stop();
 
@@ -216,7 +217,7 @@ function search(instance: Instance, params: MapParams): MapResult {
     offer("msa-style", msaPlan(instance));
   }
   if (params.price !== false || params.annealing !== false) {
-    const most = Math.min(MOST_BOUND, Math.ceil(budget * BOUND_SHARE));
+    const most = Math.min(MOST_BOUND, Math.ceil(budget * shares.bound));
     const early = Math.min(300, Math.ceil(most / 3));
     const decodeAll = (): void => {
       const tables = priceTables(instance, ascent.best, ascent.cuts);
@@ -228,12 +229,12 @@ function search(instance: Instance, params: MapParams): MapResult {
       }
     };
     // Decoding before the prices have settled as well: the earlier ones are sometimes the better guides.
-    raise("bound", climb, early, BOUND_SHARE / 3, { rate: 0.08, lastRate: 0.01 });
+    raise("bound", climb, early, shares.bound / 3, { rate: 0.08, lastRate: 0.01 });
     if (ascent.iterations > 0) decodeAll();
-    finishSmall(BOUND_SHARE / 2);
-    raise("bound", climb, most - early, BOUND_SHARE, { rate: 0.05, lastRate: 0.0008 });
+    finishSmall(shares.bound / 2);
+    raise("bound", climb, most - early, shares.bound, { rate: 0.05, lastRate: 0.0008 });
     if (ascent.iterations > early) decodeAll();
-    finishSmall(LOCAL_FIRST);
+    finishSmall(shares.first);
   }
   if (ascent.iterations === 0) {
     // A certificate is always given, be it a weak one.
@@ -245,9 +246,9 @@ function search(instance: Instance, params: MapParams): MapResult {
   const local = params.neighbourhood !== false && instance.problem.hardware.slowDirect;
   // Whole games are too slow an evaluation for large programs.
   const games = instance.accesses <= LARGE && (params.annealing !== false || params.mcts !== false);
-  const lastLocal = games ? LOCAL_UNTIL : 1;
+  const lastLocal = games ? shares.second : 1;
   const improve = local && !over() ? localSearch(tables) : () => undefined;
-  improve(params.refine === false ? lastLocal : LOCAL_FIRST);
+  improve(params.refine === false ? lastLocal : shares.first);
   const refinement = params.refine === false || over() ? undefined : newRefinement(ascent);
   if (refinement !== undefined) {
     const further = (iterations: number, rates: AscentParams): number => {
@@ -255,7 +256,7 @@ function search(instance: Instance, params: MapParams): MapResult {
       return refinement.seconds;
     };
     const most = Math.min(MOST_REFINED, Math.ceil((budget - evaluations) / 2));
-    raise("decomposition", further, most, local ? REFINE_UNTIL : lastLocal, { rate: 0.2, lastRate: 0.001 });
+    raise("decomposition", further, most, local ? shares.refined : lastLocal, { rate: 0.2, lastRate: 0.001 });
   }
   improve(lastLocal);
   if (params.annealing !== false && !over()) {
@@ -300,11 +301,13 @@ function search(instance: Instance, params: MapParams): MapResult {
       if (neighbourhood.best > best.seconds) adopt(neighbourhood, plan);
       const start = spent();
       let found = neighbourhood.best;
+      const worthwhile = instance.accesses > LARGE ? 1e-3 : 0;
       while (!over() && spent() < until) {
         const progress = Math.min(1, (spent() - start) / (until - start));
         for (let k = 0; k < PERTURBATIONS; k++) perturb(neighbourhood, progress);
         evaluations++;
-        if (neighbourhood.best < found && neighbourhood.best < best.seconds) {
+        // A whole plan is made and simulated for it: on large programs not for every little gain.
+        if (neighbourhood.best < found * (1 - worthwhile) && neighbourhood.best < best.seconds) {
           found = neighbourhood.best;
           offer("neighbourhood", planOfNeighbourhood(neighbourhood));
         }

@@ -38,7 +38,7 @@ export const MOST_ENUMERATED = 5;
 /** Steps before its first access from which on a large version has prices of its own. */
 const LEAD = 96;
 /** Multipliers of large versions at most: beyond that the problem is too large to refine. */
-const MOST_MULTIPLIERS = 400_000;
+const MOST_MULTIPLIERS = 2_000_000;
 
 interface Prices {
   readonly lambda: Float64Array;
