@@ -43,6 +43,8 @@ export interface Neighbourhood {
   seconds: number;
   best: number;
   bestWays: Way[];
+  /** Versions put in since `bestWays` was taken, with repeats: all that it may differ in. */
+  readonly changed: number[];
   temperature: number;
   /** Versions that may ever be resident, and those that are accessed at or near each step. */
   readonly movable: Int32Array;
@@ -97,6 +99,7 @@ export function newNeighbourhood(instance: Instance, tables: PriceTables, seed: 
     seconds: 0,
     best: Infinity,
     bestWays: [],
+    changed: [],
     temperature: 0,
     movable: Int32Array.from(movable),
     around,
@@ -180,6 +183,7 @@ function putIn(search: Neighbourhood, v: number, way: Way): void {
   for (const hold of way.holds)
     hold.piece = take(search.addresses, hold.offset, instance.footprint[v]!, hold.from, hold.last);
   search.ways[v] = way;
+  search.changed.push(v);
 }
 
 /** Slow bandwidth that step t leaves to copies, bytes. */
@@ -483,7 +487,9 @@ export function construct(search: Neighbourhood, rent: number): void {
 function remember(search: Neighbourhood): void {
   if (search.seconds >= search.best * (1 - 1e-12)) return;
   search.best = search.seconds;
-  search.bestWays = search.ways.slice();
+  if (search.bestWays.length === 0) search.bestWays = search.ways.slice();
+  else for (const v of search.changed) search.bestWays[v] = search.ways[v]!;
+  search.changed.length = 0;
 }
 
 /** What a version could save, over the bytes and steps that it would hold for it; most first. */
