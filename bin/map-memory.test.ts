@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { strata } from "./command-line.test-util.ts";
+import { isSearch } from "./thread.ts";
 
 let folder = "";
 const at = (name: string): string => join(folder, name);
@@ -110,4 +111,13 @@ describe("refusals", () => {
     expect(code).toBe(2);
     expect(err).toContain("not-mapped");
   });
+});
+
+test("what searches for long gets a thread of its own", () => {
+  expect(isSearch(["map", "game.json"])).toBe(true);
+  expect(isSearch(["compile", "m.onnx", "--pass", "map-memory"])).toBe(true);
+  expect(isSearch(["compile", "--pass=map-memory:budget=5", "m.onnx"])).toBe(true);
+  expect(isSearch(["compile", "map-memory"])).toBe(false);
+  expect(isSearch(["compile", "m.onnx", "--pass", "schedule"])).toBe(false);
+  expect(isSearch(["passes"])).toBe(false);
 });

@@ -163,7 +163,7 @@ export function planGraph(
       }),
       seed,
       budget: options.budget ?? DEFAULT_BUDGET,
-      deterministic: true,
+      deterministic: mapped?.mapping.interrupted !== true,
     },
   });
   return { plan, program };

@@ -97,6 +97,8 @@ export interface MemoryMapping {
   readonly proof: MapResult["proof"];
   readonly evaluations: number;
   readonly budget: number;
+  /** Whether it was stopped from outside: then the same options may make another plan. */
+  readonly interrupted: boolean;
 }
 
 /**
@@ -108,7 +110,11 @@ export function mapProgram(program: Program, target: Target, options: MapMemoryO
   checkWorkingSets(program, memories);
   const { problem, roots } = programProblem(program, target, memories);
   const accesses = problem.instructions.reduce((sum, instruction) => sum + instruction.accesses.length, 0);
-  const result = mapMemory(problem, paramsOf(options, accesses));
+  let interrupted = false;
+  const result = mapMemory(problem, {
+    ...paramsOf(options, accesses),
+    shouldStop: () => (interrupted ||= options.shouldStop?.() === true),
+  });
   const { instance } = result;
   const plan = inOrder(result.plan);
   const rootOf = (version: number): ValueId => roots[instance.valueOf[version]!]!;
@@ -172,6 +178,7 @@ export function mapProgram(program: Program, target: Target, options: MapMemoryO
     proof: result.proof,
     evaluations: result.evaluations,
     budget: result.budget,
+    interrupted,
   };
 }
 
