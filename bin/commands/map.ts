@@ -1,7 +1,7 @@
 import { isSet, required, text, type Command } from "../command.ts";
 import { readBytes } from "../files.ts";
-import { interruptSignal } from "../interrupt.ts";
 import { progressLine } from "../progress.ts";
+import { stopRequested } from "../thread.ts";
 
 export const mapCommand: Command = {
   command: "map <game>",
@@ -26,12 +26,11 @@ export const mapCommand: Command = {
       seed: count("--seed", text(flags, "seed") ?? "0", 0, await errors()),
     };
     const started = performance.now();
-    const { signal, dispose } = interruptSignal();
     const line = progressLine();
     try {
       const result = mapMemory(problem, {
         ...options,
-        shouldStop: () => signal.aborted,
+        shouldStop: stopRequested,
         onProgress: ({ method, seconds, bound, evaluations, budget: whole }) =>
           line.update(
             `${method}: ${formatSeconds(seconds)}, bound ${formatSeconds(bound)}, ${evaluations} of ${whole} evaluations`,
@@ -51,10 +50,9 @@ export const mapCommand: Command = {
           `${formatSeconds(seconds)} (all slow ${formatSeconds(allSlowSeconds)}, ${ratio.toFixed(3)}x; bound ${formatSeconds(bound)}, gap ${(100 * gap).toFixed(3)}%) by ${method}, ${evaluations} evaluations, ${wallSeconds.toFixed(2)} s; simulated\n`,
         );
       }
-      return signal.aborted ? 130 : 0;
+      return stopRequested() ? 130 : 0;
     } finally {
       line.done();
-      dispose();
     }
   },
 };
