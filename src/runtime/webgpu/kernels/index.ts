@@ -16,6 +16,7 @@ import { geluKernels } from "./gelu.ts";
 import { generateKernels } from "./generate.ts";
 import { indexingKernels } from "./indexing.ts";
 import { matMulNBitsKernels } from "./matmul-nbits.ts";
+import { anyProductKernels } from "./any-product.ts";
 import { matmulKernels } from "./matmul.ts";
 import { movementKernels } from "./movement.ts";
 import { axesNormKernels } from "./axes-norm.ts";
@@ -42,6 +43,7 @@ const TABLES: readonly WgslTable[] = [
   convNhwcKernels,
   convKernels,
   matmulKernels,
+  anyProductKernels,
   geluKernels,
   normKernels,
   fusedNormKernels,
