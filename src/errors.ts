@@ -276,6 +276,10 @@ export const invalidGame = (where: string, message: string): InputError =>
     help: 'a game is {"hw": {"C", "Bs", "Bf"}, "sizes": [bytes], "outputs": [value], "instr": [{"c", "reads", "writes"}]}',
   });
 
+/** Weights of an agent that this version can't use. */
+export const invalidWeights = (where: string, message: string): InputError =>
+  new InputError({ code: "invalid-weights", message, where, help: "strata train-mapper makes a new set" });
+
 /** A node breaks the rules of its operator (rank, dtype, attribute, operand count). */
 export const invalidNode = (node: string, op: string, message: string): InputError =>
   new InputError({ code: "invalid-node", message, where: `node ${quote(node)} (${op})` });
