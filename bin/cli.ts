@@ -14,6 +14,7 @@ import { passesCommand } from "./commands/passes.ts";
 import { runCommand as runVerb } from "./commands/run.ts";
 import { schemaCommand } from "./commands/schema.ts";
 import { targetsCommand } from "./commands/targets.ts";
+import { trainMapperCommand } from "./commands/train-mapper.ts";
 import { verifyCommand } from "./commands/verify.ts";
 
 const COMMANDS: readonly Command[] = [
@@ -29,6 +30,7 @@ const COMMANDS: readonly Command[] = [
   passesCommand,
   targetsCommand,
   calibrateCommand,
+  trainMapperCommand,
   schemaCommand,
 ];
 

@@ -267,6 +267,10 @@ export const invalidBinding = (what: string, message: string, help?: string): In
 export const invalidFlag = (flag: string, value: string, message: string): InputError =>
   new InputError({ code: "invalid-flag", message: `${quote(value)}: ${message}`, where: flag });
 
+/** A checkpoint of a training that can't go on from it. */
+export const invalidCheckpoint = (where: string, message: string): InputError =>
+  new InputError({ code: "invalid-checkpoint", message, where, help: "start over without --resume" });
+
 /** A mapping game that makes no sense. */
 export const invalidGame = (where: string, message: string): InputError =>
   new InputError({

@@ -13,6 +13,7 @@ export interface WeightsHeader {
   readonly training: {
     readonly steps: number;
     readonly imitationSteps: number;
+    readonly batch: number;
     readonly games: readonly string[];
     readonly log: readonly object[];
   };
