@@ -30,6 +30,8 @@ const ANY = [
   "src/hash.ts",
   "src/hash.browser.ts",
   "src/compile.ts",
+  "src/mapper-games.ts",
+  "src/mapper-weights.ts",
   "src/execute.ts",
   "src/npy.ts",
   "src/tensor-file.ts",

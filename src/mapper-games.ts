@@ -63,6 +63,28 @@ export async function trainingGames(random: number): Promise<NamedGame[]> {
   return games;
 }
 
+/** Families that no training sees. */
+const TRANSFORMERS: readonly ArchitectureGame[] = [
+  { family: "bert", options: { layers: 2, batch: 1, sequence: 128 }, target: V4I },
+  { family: "bert", options: { layers: 2, batch: 8, sequence: 384 }, target: V4I },
+  { family: "bert", options: { layers: 4, batch: 4, sequence: 128 }, target: V4I, fastBytes: 8 * MIB },
+  { family: "bert", options: { layers: 4, batch: 8, sequence: 384 }, target: "tpu-v4i" },
+  { family: "gpt2", options: { layers: 2, batch: 1, sequence: 128 }, target: V4I },
+  { family: "gpt2", options: { layers: 4, batch: 4, sequence: 256 }, target: V4I },
+  { family: "llama", options: { preset: "1b", layers: 1, sequence: 128 }, target: V4I },
+  { family: "llama", options: { preset: "1b", layers: 2, batch: 4, sequence: 256 }, target: "tpu-v4i" },
+  { family: "moe", options: { batch: 1 }, target: V4I },
+  { family: "moe", options: { batch: 8 }, target: V4I, fastBytes: 8 * MIB },
+  { family: "sd-unet-block", options: {}, target: V4I },
+];
+
+/** What the agents are tested on: transformers. */
+export async function heldOutGames(): Promise<NamedGame[]> {
+  const games: NamedGame[] = [];
+  for (const game of TRANSFORMERS) games.push(await architectureGame(game));
+  return games;
+}
+
 /** Random programs that are only looked at while training. */
 export const validationGames = (): NamedGame[] =>
   Array.from({ length: 16 }, (_, k) => ({ name: `validation-${k}`, problem: syntheticGame(1_000_000 + k) }));

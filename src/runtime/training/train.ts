@@ -202,7 +202,7 @@ function selfPlay(
     model: "true",
     simulations: SIMULATIONS,
     random,
-    shouldStop: () => false,
+    canSearch: () => true,
     onSimulations: () => {},
     always: true,
     ...(old === undefined ? {} : { follow: Array.from(old.choices, (access) => old.actions[access]!) }),

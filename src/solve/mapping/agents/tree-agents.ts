@@ -6,7 +6,7 @@ import { extendedMoves, playExtended } from "../extended.ts";
 import { FEATURES, observe, type Observer, STATIC_FEATURES } from "./features.ts";
 import type { Instance } from "../instance.ts";
 import type { Move } from "../moves.ts";
-import { cloneState, isDone, planOf, type PlayState, resetState } from "../state.ts";
+import { cloneState, planOf, type PlayState, resetState } from "../state.ts";
 import { actionIndex, ACTIONS, moveOf } from "./actions.ts";
 import { type Expand, improvedPolicy, newNode, searchAt } from "./gumbel.ts";
 import { advance, HIDDEN, type Network, predict, represent } from "./network.ts";
@@ -14,6 +14,7 @@ import { type AgentParams, type AgentResult, type MappingAgent, prepareAgent, to
 
 /** Simulations at a decision. */
 export const SIMULATIONS = 16;
+const FEWEST = 4;
 /** A decision is searched where the most probable action has no more than this. */
 const SURE = 0.98;
 
@@ -35,7 +36,8 @@ export interface TreeGame {
   readonly model: "true" | "learned";
   readonly simulations: number;
   readonly random: (() => number) | undefined;
-  readonly shouldStop: () => boolean;
+  /** Asked at every decision: once false, the game is played on by the policy alone. */
+  readonly canSearch: () => boolean;
   readonly onSimulations: (count: number) => void;
   /** Actions to play whatever the search says: where an old game is looked at again. */
   readonly follow?: readonly number[];
@@ -51,8 +53,8 @@ const legalOf = (moves: readonly Move[], count: number): number[] =>
 const share = ({ slowSeconds, bound }: Observer, seconds: number): number =>
   slowSeconds > bound ? seconds / (slowSeconds - bound) : 0;
 
-/** Plays one game; false where it was stopped. */
-export function playTree(game: TreeGame): boolean {
+/** Plays one game to its end. */
+export function playTree(game: TreeGame): void {
   const { observer, state, moves, network, random, follow } = game;
   const observation = new Float32Array(FEATURES);
   const hidden = new Float32Array(HIDDEN);
@@ -63,7 +65,6 @@ export function playTree(game: TreeGame): boolean {
   resetState(state);
   let turn = 0;
   for (let count = toChoice(state, moves); count > 0; count = toChoice(state, moves)) {
-    if (game.shouldStop()) return false;
     observe(observer, state, moves, count, observation);
     represent(network, observation, hidden);
     const value = predict(network, hidden, observation, logits);
@@ -73,7 +74,7 @@ export function playTree(game: TreeGame): boolean {
     let action = legal.reduce((best, a) => (logits[a]! > logits[best]! ? a : best));
     policy.fill(0);
     policy[action] = 1;
-    if (doubt <= SURE || game.always === true) {
+    if ((doubt <= SURE || game.always === true) && game.canSearch()) {
       if (expand !== undefined) {
         const root = newNode<PlayState>(cloneState(state), legal, logits, value, 0);
         action = searchAt(root, game.simulations, expand, random);
@@ -100,7 +101,6 @@ export function playTree(game: TreeGame): boolean {
     });
     playExtended(state, moves[moveOf(moves, again, action)]!);
   }
-  return true;
 }
 
 function expandTrue({ observer, network }: TreeGame): Expand<PlayState> {
@@ -147,30 +147,31 @@ function expandLearned({ observer, network }: TreeGame): Expand<Dream> {
 function playAgent(
   network: Network,
   model: TreeGame["model"],
-  simulations: number,
+  most: number,
   instance: Instance,
   params: AgentParams,
 ): AgentResult {
   const prepared = prepareAgent(instance, params);
   const { state } = prepared;
+  // About every second access is a choice: the budget should last for a game.
+  const simulations = Math.max(FEWEST, Math.min(most, Math.floor(params.budget / (0.5 * instance.accesses + 1))));
   let evaluations = 0;
   let best = Infinity;
   let plan: AgentResult["plan"];
-  const stop = (): boolean => evaluations >= params.budget || (params.shouldStop?.() ?? false);
+  const canGoOn = (): boolean => evaluations < params.budget && !(params.shouldStop?.() ?? false);
   // The first game without noise, the others with it; the best of them counts.
-  for (let games = 0; !stop(); games++) {
+  for (let games = 0; games === 0 || canGoOn(); games++) {
     const before = evaluations;
-    const finished = playTree({
+    playTree({
       ...prepared,
       network,
       model,
       simulations,
       random: games === 0 ? undefined : prepared.random,
-      shouldStop: stop,
+      canSearch: canGoOn,
       onSimulations: (count) => (evaluations += count),
     });
     evaluations++;
-    if (!finished || !isDone(state)) break;
     if (state.latency < best) {
       best = state.latency;
       plan = planOf(state);
@@ -182,9 +183,9 @@ function playAgent(
   return { plan, seconds: best, evaluations };
 }
 
-const treeAgent = (name: string, model: TreeGame["model"], network: Network, simulations = SIMULATIONS) => ({
+const treeAgent = (name: string, model: TreeGame["model"], network: Network, most = SIMULATIONS): MappingAgent => ({
   name,
-  play: (instance: Instance, params: AgentParams) => playAgent(network, model, simulations, instance, params),
+  play: (instance, params) => playAgent(network, model, most, instance, params),
 });
 
 /** Gumbel search on the true game with the network's policy and value. */

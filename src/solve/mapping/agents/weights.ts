@@ -69,7 +69,7 @@ export function decodeWeights(header: WeightsHeader, bytes: Uint8Array, where: s
   if (header.featureVersion !== FEATURE_VERSION)
     throw invalidWeights(where, `its features have version ${header.featureVersion}, this is ${FEATURE_VERSION}`);
   for (const name of PARAMETER_NAMES) {
-    const [rows, columns] = header.shapes[name] ?? [];
+    const [rows, columns] = (header.shapes as WeightsHeader["shapes"] | undefined)?.[name] ?? [];
     if (rows !== SHAPES[name][0] || columns !== SHAPES[name][1])
       throw invalidWeights(where, `${name} is ${rows} x ${columns}, expected ${SHAPES[name].join(" x ")}`);
   }
