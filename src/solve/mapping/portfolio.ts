@@ -4,6 +4,7 @@
  * one evaluation of the bound), so that the same problem, budget and seed give the same plan everywhere.
  */
 import { broken, invariant, workingSetTooLarge } from "../../errors.ts";
+import type { MappingAgent } from "./agents/play.ts";
 import { annealOnce, type AnnealRun, newAnneal } from "./anneal.ts";
 import { ascend, type AscentParams, type BoundCertificate, certificate, newAscent } from "./bound.ts";
 import { checkMapping } from "./check.ts";
@@ -47,6 +48,8 @@ export interface MapParams {
   readonly annealing?: boolean;
   readonly mcts?: boolean;
   readonly exact?: boolean;
+  /** Plays a share of the budget, all of it where no other search is on. None where left out. */
+  readonly agent?: MappingAgent;
   /** Move probabilities of an agent, for the tree search; those of the prices where left out. */
   readonly prior?: Prior;
   readonly onProgress?: (progress: MapProgress) => void;
@@ -108,6 +111,8 @@ const LARGE = 3000;
 const SMALL = 48;
 /** Its nodes for each evaluation of the budget. */
 const EXACT_NODES = 10;
+/** Share of what is left after the bound that goes to an agent beside other searches. */
+const AGENT_SHARE = 0.1;
 /** Share of the budget at the end that goes to tree search. */
 const MCTS_SHARE = 0.03;
 
@@ -242,6 +247,15 @@ function search(instance: Instance, params: MapParams): MapResult {
     bound = Math.max(bound, ascent.seconds);
   }
   const tables = priceTables(instance, ascent.best, ascent.cuts);
+
+  if (params.agent !== undefined && !over()) {
+    const alone = params.neighbourhood === false && params.annealing === false && params.mcts === false;
+    const share = Math.ceil((budget - evaluations) * (alone ? 1 : AGENT_SHARE));
+    const { name } = params.agent;
+    const found = params.agent.play(instance, { seed, budget: share, tables, bound, shouldStop: stop });
+    evaluations += found.evaluations;
+    if (found.plan !== undefined) offer(name, found.plan);
+  }
 
   const local = params.neighbourhood !== false && instance.problem.hardware.slowDirect;
   // Whole games are too slow an evaluation for large programs.
