@@ -14,7 +14,8 @@ import { allFastSeconds, allSlowSeconds, type Instance, prepare } from "./instan
 import { mctsSearch, type Prior } from "./mcts.ts";
 import type { Move } from "./moves.ts";
 import { msaPlan } from "./msa.ts";
-import { adopt, construct, newNeighbourhood, perturb, planOfNeighbourhood } from "./neighbourhood.ts";
+import { adopt, construct, perturb, planOfNeighbourhood } from "./neighbourhood.ts";
+import { newNeighbourhood } from "./neighbourhood-state.ts";
 import { type PriceTables, priceTables } from "./prices.ts";
 import { newRefinement, refine, type RefinedCertificate, refinedCertificate } from "./refine.ts";
 import { simulate } from "./simulate.ts";
