@@ -10,9 +10,14 @@
 import { capacityExceeded, invalidPin } from "../src/errors.ts";
 import { alignUp } from "../src/ir/bytes.ts";
 import type { Program, ValueId } from "../src/ir/types.ts";
-import { pack, type PackingParams, type PackingProblem, type PackingResult } from "../src/solve/packing/index.ts";
+import {
+  explainInfeasible,
+  pack,
+  type PackingParams,
+  type PackingProblem,
+  type PackingResult,
+} from "../src/solve/packing/index.ts";
 import type { Target } from "../src/target/schema.ts";
-import { conflictOf } from "./conflict.ts";
 import { liveRanges, momentsOf, positions, type LiveRange } from "./liveness.ts";
 
 export interface Placed {
@@ -130,6 +135,9 @@ const paramsOf = ({ budget, seed }: AllocateOptions): PackingParams => ({
   ...(seed === undefined ? {} : { seed }),
 });
 
+/** Steps to find the few buffers that can't fit: an error should not take long. */
+const EXPLAIN_BUDGET = 2_000_000;
+
 interface Timeline {
   readonly moments: number;
   readonly nodeAt: (moment: number) => string;
@@ -168,7 +176,7 @@ function checkCapacity(
   problem?: PackingProblem,
 ): void {
   if (needed <= memory.bytes) return;
-  const conflict = problem === undefined ? undefined : conflictOf(problem, arena);
+  const conflict = problem === undefined ? undefined : explainInfeasible(problem, { budget: EXPLAIN_BUDGET });
   const step = Math.min(arena.boundTime, moments - 1);
   const live = placements
     .filter((placed) => placed.memory === memory.name && placed.from <= step && step < placed.to)
@@ -195,8 +203,9 @@ function checkCapacity(
               const { root, bytes } = ranges[i]!;
               return { name: program.values[root]!.name, bytes };
             }),
-            from: conflict.from,
-            to: conflict.to,
+            from: conflict.lower,
+            to: conflict.upper,
+            irreducible: conflict.irreducible,
           },
         }),
   });

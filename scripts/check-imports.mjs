@@ -21,7 +21,7 @@ const ALLOWED = {
   passes: ["src/ir", "src/pipeline", "src/solve", "src/target", "src/plan/schema.ts"],
   models: ["src/ir", "src/onnx"],
   "src/runtime": ["src/ir", "src/kernels", "src/plan", "src/hash.ts"],
-  "src/report": ["src/ir", "src/plan", "src/solve/packing/types.ts"],
+  "src/report": ["src/ir", "src/plan", "src/solve/packing/types.ts", "src/solve/packing/infeasible.ts"],
   "src/packing-file": ["src/solve"],
 };
 const ANY = [

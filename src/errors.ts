@@ -122,11 +122,12 @@ export const capacityExceeded = (facts: {
   readonly live: readonly { readonly name: string; readonly bytes: number }[];
   /** That step's own operands, results and scratch are what does not fit. */
   readonly oneStep?: boolean;
-  /** Buffers that can't fit together, though they could without any one of them; steps [from, to). */
+  /** Buffers that can't fit together; steps [from, to). Irreducible: without any one of them they could. */
   readonly conflict?: {
     readonly buffers: readonly { readonly name: string; readonly bytes: number }[];
     readonly from: number;
     readonly to: number;
+    readonly irreducible: boolean;
   };
 }): InfeasibleError =>
   new InfeasibleError({
@@ -153,11 +154,12 @@ const conflictNote = ({
   buffers,
   from,
   to,
+  irreducible,
 }: NonNullable<Parameters<typeof capacityExceeded>[0]["conflict"]>): string => {
   const steps = to - from === 1 ? `step ${from}` : `steps ${from} to ${to - 1}`;
   const names = buffers.slice(0, 8).map(({ name, bytes }) => `${quote(name)} ${bytes}`);
   const more = buffers.length > names.length ? `, and ${buffers.length - names.length} more` : "";
-  return `these ${buffers.length} can't fit together at ${steps}, and without any one of them could: ${names.join(", ")}${more}`;
+  return `these ${buffers.length} can't fit together at ${steps}${irreducible ? ", and without any one of them could" : ""}: ${names.join(", ")}${more}`;
 };
 
 /** If, Loop or Scan that does not resolve at compile time. */
