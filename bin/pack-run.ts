@@ -4,8 +4,8 @@
  */
 import { Worker } from "node:worker_threads";
 import { revived } from "../src/errors.ts";
-import type { PackingProgress, PackingResult } from "../src/solve/packing/types.ts";
-import { solvePack, startOf, type PackTask } from "./pack-solve.ts";
+import type { PackingProgress } from "../src/solve/packing/types.ts";
+import { solvePack, startOf, type PackOutcome, type PackTask } from "./pack-solve.ts";
 import type { WorkerInput, WorkerMessage } from "./pack-worker.ts";
 
 /** A thread takes about as long to start as what it would save here. */
@@ -18,7 +18,7 @@ export async function runPack(
   task: PackTask,
   signal: AbortSignal,
   onProgress: (progress: PackingProgress) => void,
-): Promise<PackingResult> {
+): Promise<PackOutcome> {
   // Node runs TypeScript in no thread: from sources, everything happens here.
   if (import.meta.url.endsWith(".ts")) return solvePack(task, () => signal.aborted, onProgress);
   if (task.solver === "search" && task.problem.buffers.length <= QUICK_BUFFERS) {
@@ -30,8 +30,8 @@ export async function runPack(
     // Signals wait for the event loop.
     await new Promise((resolve) => void setImmediate(resolve));
     if (signal.aborted) return quick;
-    const result = await inThread(task, signal, onProgress);
-    return signal.aborted && quick.height < result.height ? quick : result;
+    const outcome = await inThread(task, signal, onProgress);
+    return signal.aborted && quick.result.height < outcome.result.height ? quick : outcome;
   }
   return inThread(task, signal, onProgress);
 }
@@ -40,18 +40,18 @@ async function inThread(
   task: PackTask,
   signal: AbortSignal,
   onProgress: (progress: PackingProgress) => void,
-): Promise<PackingResult> {
+): Promise<PackOutcome> {
   const stop = new SharedArrayBuffer(4);
   const input: WorkerInput = { task, stop };
   const worker = new Worker(new URL("./pack-worker.js", import.meta.url), { workerData: input });
   const { pack } = await import("../src/solve/packing/index.ts");
   let onAbort = (): void => undefined;
   try {
-    return await new Promise<PackingResult>((resolve, reject) => {
+    return await new Promise<PackOutcome>((resolve, reject) => {
       onAbort = () => {
         Atomics.store(new Int32Array(stop), 0, 1);
         // The solver of mixed integer programs can't be asked to stop: what it started from is the best so far.
-        if (task.solver !== "search") resolve(startOf(task.problem, task.seed, () => false, pack));
+        if (task.solver !== "search") resolve({ result: startOf(task.problem, task.seed, () => false, pack) });
       };
       signal.addEventListener("abort", onAbort);
       if (signal.aborted) onAbort();
@@ -59,8 +59,8 @@ async function inThread(
         switch (message.kind) {
           case "progress":
             return onProgress(message.progress);
-          case "result":
-            return resolve(message.result);
+          case "outcome":
+            return resolve(message.outcome);
           case "error":
             return reject(revived(message.error));
           default:

@@ -1,4 +1,5 @@
 /** What `strata pack` computes, wherever it runs: in the main thread or in a worker. */
+import type { Infeasibility } from "../src/solve/packing/infeasible.ts";
 import type { PackingProblem, PackingProgress, PackingResult } from "../src/solve/packing/types.ts";
 
 export interface PackTask {
@@ -7,6 +8,14 @@ export interface PackTask {
   readonly solver: "search" | "highs" | "glpk";
   readonly budget?: number;
   readonly seed: number;
+  /** Say of an optimal packing, too, what makes its height necessary. */
+  readonly explain: boolean;
+}
+
+export interface PackOutcome {
+  readonly result: PackingResult;
+  /** The few buffers that can't be packed within the capacity, or below the least height. */
+  readonly why?: Infeasibility | undefined;
 }
 
 /** Steps of the search that looks for what the mixed integer program starts from. */
@@ -17,8 +26,24 @@ export async function solvePack(
   task: PackTask,
   shouldStop: () => boolean,
   onProgress: (progress: PackingProgress) => void,
+): Promise<PackOutcome> {
+  const { explainInfeasible } = await import("../src/solve/packing/index.ts");
+  const { problem, budget, seed, explain } = task;
+  const result = await solved(task, shouldStop, onProgress);
+  const { status, height } = result;
+  const least = explain && status === "optimal" && problem.arenas === undefined;
+  if (shouldStop() || !(status === "infeasible" || least)) return { result };
+  const tight = least ? { ...problem, capacity: height - 1 } : problem;
+  onProgress({ height, lowerBound: result.lowerBound, steps: result.steps, method: "looking for what is in the way" });
+  const why = explainInfeasible(tight, { ...(budget === undefined ? {} : { budget }), seed, shouldStop });
+  return why === undefined ? { result } : { result, why };
+}
+
+async function solved(
+  { problem, minimize, solver, budget, seed }: PackTask,
+  shouldStop: () => boolean,
+  onProgress: (progress: PackingProgress) => void,
 ): Promise<PackingResult> {
-  const { problem, minimize, solver, budget, seed } = task;
   const { pack } = await import("../src/solve/packing/index.ts");
   const limit = budget === undefined ? {} : { budget };
   if (solver === "search") return pack(problem, { ...limit, seed, minimize, shouldStop, onProgress });

@@ -1,8 +1,8 @@
 /** Thread of `strata pack`: solvers are synchronous, so Ctrl-C and progress need a thread beside them. */
 import { parentPort, workerData } from "node:worker_threads";
 import { StrataError } from "../src/errors.ts";
-import type { PackingProgress, PackingResult } from "../src/solve/packing/types.ts";
-import { solvePack, type PackTask } from "./pack-solve.ts";
+import type { PackingProgress } from "../src/solve/packing/types.ts";
+import { solvePack, type PackOutcome, type PackTask } from "./pack-solve.ts";
 
 export interface WorkerInput {
   readonly task: PackTask;
@@ -12,7 +12,7 @@ export interface WorkerInput {
 
 export type WorkerMessage =
   | { readonly kind: "progress"; readonly progress: PackingProgress }
-  | { readonly kind: "result"; readonly result: PackingResult }
+  | { readonly kind: "outcome"; readonly outcome: PackOutcome }
   | { readonly kind: "error"; readonly error: ReturnType<StrataError["toJSON"]> };
 
 const REPORT_MILLISECONDS = 100;
@@ -24,7 +24,7 @@ if (parentPort !== null) {
   const post = (message: WorkerMessage): void => port.postMessage(message);
   let last = 0;
   try {
-    const result = await solvePack(
+    const outcome = await solvePack(
       task,
       () => Atomics.load(flag, 0) !== 0,
       (progress) => {
@@ -34,7 +34,7 @@ if (parentPort !== null) {
         post({ kind: "progress", progress });
       },
     );
-    post({ kind: "result", result });
+    post({ kind: "outcome", outcome });
   } catch (error) {
     if (!(error instanceof StrataError)) throw error;
     post({ kind: "error", error: error.toJSON() });

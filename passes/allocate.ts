@@ -3,14 +3,20 @@
  * Requires    Steps in their final order, in-place decided.
  * Guarantees  Blocks alive together never overlap; offsets are aligned; pins are honoured; what does
  *             not fit is an InfeasibleError that says where it peaks and by how much.
- * Method      One packing problem for the arena (src/solve/packing); weights one after another, after
- *             the arena where both share a memory.
- * Cost        That of the packing: near-linear, bounded by the budget.
+ * Method      One packing problem a memory (src/solve/packing), each with the bound that proves how good it is;
+ *             weights one after another, after the arena where both share a memory.
+ * Cost        That of the packings: near-linear, then a search within the budget where the bound is not met.
  */
 import { capacityExceeded, invalidPin } from "../src/errors.ts";
 import { alignUp } from "../src/ir/bytes.ts";
 import type { Program, ValueId } from "../src/ir/types.ts";
-import { pack, type PackingResult } from "../src/solve/packing/index.ts";
+import {
+  explainInfeasible,
+  pack,
+  type PackingParams,
+  type PackingProblem,
+  type PackingResult,
+} from "../src/solve/packing/index.ts";
 import type { Target } from "../src/target/schema.ts";
 import { liveRanges, momentsOf, positions, type LiveRange } from "./liveness.ts";
 
@@ -26,6 +32,13 @@ export interface Placed {
 export interface Allocation {
   readonly placements: readonly Placed[];
   readonly arena: PackingResult;
+  /** How each memory was packed, the arena first. */
+  readonly packings: readonly MemoryPacking[];
+}
+
+export interface MemoryPacking {
+  readonly memory: string;
+  readonly packed: PackingResult;
 }
 
 export interface AllocateOptions {
@@ -67,25 +80,9 @@ export function allocate(
   const ranges = all.filter(isArena);
   const arenaMemory = memoryOf(target.arenaMemory);
   const pins = resolvePins(program, target, options.pins ?? new Map());
-  const arena = pack(
-    {
-      buffers: ranges.map(({ root, from, to, bytes }) => {
-        const offset = pins.get(root);
-        return {
-          lower: from,
-          upper: to,
-          size: bytes,
-          alignment: arenaMemory.alignment,
-          ...(offset === undefined ? {} : { offset }),
-        };
-      }),
-      capacity: arenaMemory.bytes,
-    },
-    {
-      ...(options.budget === undefined ? {} : { budget: options.budget }),
-      ...(options.seed === undefined ? {} : { seed: options.seed }),
-    },
-  );
+  const arenaProblem = problemOf(ranges, arenaMemory, pins);
+  const arena = pack(arenaProblem, paramsOf(options));
+  const packings: MemoryPacking[] = ranges.length === 0 ? [] : [{ memory: arenaMemory.name, packed: arena }];
   const placements: Placed[] = ranges.map(({ root, bytes, from, to }, i) => ({
     value: root,
     memory: arenaMemory.name,
@@ -97,15 +94,12 @@ export function allocate(
   const arenaBytes = ranges.reduce((top, { bytes }, i) => Math.max(top, arena.offsets[i]! + bytes), 0);
 
   const elsewhere = all.filter((range) => !isArena(range));
-  for (const name of new Set(elsewhere.map(({ memory }) => memory!)))
-    placements.push(
-      ...packMemory(
-        program,
-        memoryOf(name),
-        elsewhere.filter(({ memory }) => memory === name),
-        timeline,
-      ),
-    );
+  for (const name of new Set(elsewhere.map(({ memory }) => memory!))) {
+    const stays = elsewhere.filter(({ memory }) => memory === name);
+    const { placed, packed } = packMemory(program, memoryOf(name), stays, timeline, options);
+    placements.push(...placed);
+    packings.push({ memory: name, packed });
+  }
 
   const weightsMemory = memoryOf(target.weightsMemory);
   let top = placements
@@ -118,10 +112,31 @@ export function allocate(
     placements.push({ value: value.id, memory: weightsMemory.name, offset, bytes: value.bytes, from: 0, to: end });
     top = offset + value.bytes;
   }
-  checkCapacity(program, ranges, placements, arenaMemory, arenaBytes, arena, timeline);
+  checkCapacity(program, ranges, placements, arenaMemory, arenaBytes, arena, timeline, arenaProblem);
   if (top > weightsMemory.bytes) checkCapacity(program, ranges, placements, weightsMemory, top, arena, timeline);
-  return { placements, arena };
+  return { placements, arena, packings };
 }
+
+const problemOf = (
+  ranges: readonly LiveRange[],
+  memory: Target["memories"][number],
+  pins: ReadonlyMap<ValueId, number>,
+): PackingProblem => ({
+  buffers: ranges.map(({ root, from, to, bytes }) => {
+    const offset = pins.get(root);
+    const buffer = { lower: from, upper: to, size: bytes, alignment: memory.alignment };
+    return offset === undefined ? buffer : { ...buffer, offset };
+  }),
+  capacity: memory.bytes,
+});
+
+const paramsOf = ({ budget, seed }: AllocateOptions): PackingParams => ({
+  ...(budget === undefined ? {} : { budget }),
+  ...(seed === undefined ? {} : { seed }),
+});
+
+/** Steps to find the few buffers that can't fit: an error should not take long. */
+const EXPLAIN_BUDGET = 2_000_000;
 
 interface Timeline {
   readonly moments: number;
@@ -134,14 +149,10 @@ function packMemory(
   memory: Target["memories"][number],
   ranges: readonly LiveRange[],
   timeline: Timeline,
-): Placed[] {
-  const buffers = ranges.map(({ from, to, bytes }) => ({
-    lower: from,
-    upper: to,
-    size: bytes,
-    alignment: memory.alignment,
-  }));
-  const packed = pack({ buffers, capacity: memory.bytes });
+  options: AllocateOptions,
+): { readonly placed: readonly Placed[]; readonly packed: PackingResult } {
+  const problem = problemOf(ranges, memory, new Map());
+  const packed = pack(problem, paramsOf(options));
   const placed = ranges.map(({ root, from, to, bytes }, i) => ({
     value: root,
     memory: memory.name,
@@ -150,8 +161,8 @@ function packMemory(
     from,
     to,
   }));
-  checkCapacity(program, ranges, placed, memory, packed.height, packed, timeline);
-  return placed;
+  checkCapacity(program, ranges, placed, memory, packed.height, packed, timeline, problem);
+  return { placed, packed };
 }
 
 function checkCapacity(
@@ -162,8 +173,10 @@ function checkCapacity(
   needed: number,
   arena: PackingResult,
   { moments, nodeAt: nodeOf }: Timeline,
+  problem?: PackingProblem,
 ): void {
   if (needed <= memory.bytes) return;
+  const conflict = problem === undefined ? undefined : explainInfeasible(problem, { budget: EXPLAIN_BUDGET });
   const step = Math.min(arena.boundTime, moments - 1);
   const live = placements
     .filter((placed) => placed.memory === memory.name && placed.from <= step && step < placed.to)
@@ -182,6 +195,19 @@ function checkCapacity(
     step,
     node: nodeOf(step),
     live: live.map((placed) => ({ name: program.values[placed.value]!.name, bytes: placed.bytes })),
+    ...(conflict === undefined
+      ? {}
+      : {
+          conflict: {
+            buffers: conflict.buffers.map((i) => {
+              const { root, bytes } = ranges[i]!;
+              return { name: program.values[root]!.name, bytes };
+            }),
+            from: conflict.lower,
+            to: conflict.upper,
+            irreducible: conflict.irreducible,
+          },
+        }),
   });
 }
 

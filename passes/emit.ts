@@ -4,12 +4,11 @@
  * Guarantees  All figures are computed from the placements; the bound names the step that proves it.
  * Cost        Linear.
  */
-import { alignUp } from "../src/ir/bytes.ts";
 import type { KernelStep, Program } from "../src/ir/types.ts";
-import type { Plan, PlanMapping } from "../src/plan/schema.ts";
+import type { Plan, PlanMapping, PlanPacking } from "../src/plan/schema.ts";
 import { copySeconds } from "../src/target/cost.ts";
 import type { Target } from "../src/target/schema.ts";
-import type { Allocation } from "./allocate.ts";
+import type { Allocation, MemoryPacking } from "./allocate.ts";
 import { livePeak, liveRanges, momentsOf, positions } from "./liveness.ts";
 import type { MemoryMapping } from "./map-memory/index.ts";
 import type { MappedLayout } from "./map-memory/layout.ts";
@@ -66,6 +65,16 @@ const emitMapping = (mapping: MemoryMapping, { indexOf }: MappedLayout): PlanMap
     drops: mapping.drops.map(({ step, ...drop }) => ({ step: indexOf[step]!, ...drop })),
   };
 };
+
+const emitPacking = ({ memory, packed }: MemoryPacking): PlanPacking => ({
+  memory,
+  heightBytes: packed.height,
+  lowerBoundBytes: packed.lowerBound,
+  bound: packed.bound ?? "load",
+  step: packed.boundTime,
+  method: packed.method,
+  status: packed.height <= packed.lowerBound ? "optimal" : "feasible",
+});
 
 const emitAttrs = (attrs: KernelStep["attrs"]): Plan["calls"][number]["attrs"] =>
   attrs.map(({ name, value }) => ({
@@ -129,7 +138,6 @@ export function emit(program: Program, target: Target, allocation: Allocation, f
   const written = new Set([...program.inputs, ...program.steps.flatMap((step) => step.writes)]);
   const kernelSeconds = program.steps.reduce((sum, step) => sum + step.seconds, 0);
   const seconds = mapped?.mapping.seconds ?? secondsOf(program, target);
-  const alignment = target.memories.find((memory) => memory.name === target.arenaMemory)!.alignment;
   return {
     strata: 1,
     model: {
@@ -190,10 +198,10 @@ export function emit(program: Program, target: Target, allocation: Allocation, f
       seconds,
       secondsLowerBound: mapped?.mapping.bound ?? kernelSeconds,
     },
-    // The packing counts each block rounded up to the alignment, which is what optimality means here.
     certificate: {
       loads,
-      status: alignUp(arenaBytes, alignment) <= arena.lowerBound ? "optimal" : "feasible",
+      status: arena.height <= arena.lowerBound ? "optimal" : "feasible",
+      packings: allocation.packings.map(emitPacking),
       ...(mapped === undefined ? {} : { mapping: emitMapping(mapped.mapping, mapped.layout) }),
     },
     provenance: facts.provenance,

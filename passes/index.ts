@@ -70,10 +70,11 @@ const DEFAULT_BUDGET = 3_000_000;
 export function planGraph(
   graph: Graph,
   target: Target,
-  options: PlanOptions,
+  given: PlanOptions,
   model: { readonly file: string | null; readonly sha256: string },
   version: string,
 ): { readonly plan: Plan; readonly program: Program } {
+  const options = { ...given, budget: given.budget ?? DEFAULT_BUDGET };
   const wants = (pass: PassName): boolean => options.without?.has(pass) !== true;
   const checked = <T extends Graph | Program>(ir: T, pass: string): T => {
     options.check(ir, pass);
@@ -164,7 +165,7 @@ export function planGraph(
         return used === undefined ? [] : [{ name, options: used }];
       }),
       seed,
-      budget: options.budget ?? DEFAULT_BUDGET,
+      budget: options.budget,
       deterministic: mapped?.mapping.interrupted !== true,
     },
   });

@@ -263,6 +263,10 @@ function tooLarge(program: Program, target: Target, floor: Floor, blocks: readon
   const live = blocks
     .filter(({ uses, size }) => uses.includes(floor.step) && size > 0)
     .sort((a, b) => b.size - a.size || a.root - b.root);
+  const named = live.map(({ root, bytes }) => ({ name: program.values[root]!.name, bytes }));
+  // The largest of them, as few as are too many.
+  let few = 0;
+  for (let sum = weights; few < live.length && sum <= arena.bytes;) sum += live[few++]!.size;
   return capacityExceeded({
     memory: arena.name,
     needed: floor.bytes + weights,
@@ -270,7 +274,8 @@ function tooLarge(program: Program, target: Target, floor: Floor, blocks: readon
     lowerBound: floor.bytes + weights,
     step: floor.step,
     node: program.steps[floor.step]?.node ?? "",
-    live: live.map(({ root, bytes }) => ({ name: program.values[root]!.name, bytes })),
+    live: named,
     oneStep: true,
+    conflict: { buffers: named.slice(0, few), from: floor.step, to: floor.step + 1, irreducible: true },
   });
 }

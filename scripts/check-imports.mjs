@@ -9,9 +9,10 @@ const ALLOWED = {
   "src/ir": [],
   "src/solve": [],
   "src/kernels": ["src/ir"],
-  "src/plan/verify.ts": ["src/plan/schema.ts", "src/plan/verify-mapping.ts"],
+  "src/plan/verify.ts": ["src/plan/schema.ts", "src/plan/verify-mapping.ts", "src/plan/verify-packing.ts"],
   "src/plan/verify-mapping.ts": ["src/plan/schema.ts", "src/plan/mapped-accesses.ts", "src/plan/verify-bound.ts"],
   "src/plan/verify-bound.ts": ["src/plan/schema.ts", "src/plan/mapped-accesses.ts"],
+  "src/plan/verify-packing.ts": ["src/plan/schema.ts"],
   "src/plan/mapped-accesses.ts": ["src/plan/schema.ts"],
   "src/plan": ["src/ir"],
   "src/pipeline": ["src/ir", "src/target"],
@@ -21,7 +22,7 @@ const ALLOWED = {
   models: ["src/ir", "src/onnx"],
   "src/runtime/training": ["src/solve", "src/runtime", "src/report", "src/hash.ts"],
   "src/runtime": ["src/ir", "src/kernels", "src/plan", "src/hash.ts"],
-  "src/report": ["src/ir", "src/plan", "src/solve/packing/types.ts"],
+  "src/report": ["src/ir", "src/plan", "src/solve/packing/types.ts", "src/solve/packing/infeasible.ts"],
   "src/packing-file": ["src/solve"],
 };
 const ANY = [

@@ -122,6 +122,13 @@ export const capacityExceeded = (facts: {
   readonly live: readonly { readonly name: string; readonly bytes: number }[];
   /** That step's own operands, results and scratch are what does not fit. */
   readonly oneStep?: boolean;
+  /** Buffers that can't fit together; steps [from, to). Irreducible: without any one of them they could. */
+  readonly conflict?: {
+    readonly buffers: readonly { readonly name: string; readonly bytes: number }[];
+    readonly from: number;
+    readonly to: number;
+    readonly irreducible: boolean;
+  };
 }): InfeasibleError =>
   new InfeasibleError({
     code: "capacity-exceeded",
@@ -135,12 +142,25 @@ export const capacityExceeded = (facts: {
       facts.oneStep === true
         ? `they are the operands, results and scratch of that one step: moving or recomputing others can't help`
         : `the lower bound of any plan of this order is ${facts.lowerBound} bytes`,
+      ...(facts.conflict === undefined ? [] : [conflictNote(facts.conflict)]),
     ],
     help:
       facts.lowerBound > facts.capacity
         ? `raise --capacity ${facts.memory}=BYTES to at least ${facts.lowerBound}, or make the batch or the sequence smaller`
         : `a better packing may fit: raise --budget, or --capacity ${facts.memory}=BYTES`,
   });
+
+const conflictNote = ({
+  buffers,
+  from,
+  to,
+  irreducible,
+}: NonNullable<Parameters<typeof capacityExceeded>[0]["conflict"]>): string => {
+  const steps = to - from === 1 ? `step ${from}` : `steps ${from} to ${to - 1}`;
+  const names = buffers.slice(0, 8).map(({ name, bytes }) => `${quote(name)} ${bytes}`);
+  const more = buffers.length > names.length ? `, and ${buffers.length - names.length} more` : "";
+  return `these ${buffers.length} can't fit together at ${steps}${irreducible ? ", and without any one of them could" : ""}: ${names.join(", ")}${more}`;
+};
 
 /** If, Loop or Scan that does not resolve at compile time. */
 export const controlFlow = (node: string, op: string, message: string): InputError =>

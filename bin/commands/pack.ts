@@ -55,7 +55,7 @@ export const packCommand: Command = {
     const { readPackingFile, csvText, jsonText } = await import("../../src/packing-file/index.ts");
     const { invalidFlag } = await import("../../src/errors.ts");
     const { runPack } = await import("../pack-run.ts");
-    const { isPacked, packFigures, packLine } = await import("../../src/report/packing.ts");
+    const { conflictLines, isPacked, packFigures, packLine } = await import("../../src/report/packing.ts");
     const file = required(flags, "problem");
     const capacity = text(flags, "capacity");
     const budget = text(flags, "budget");
@@ -66,6 +66,7 @@ export const packCommand: Command = {
     const limit = capacity === undefined ? undefined : byteCount("--capacity", capacity);
     const options = {
       solver: text(flags, "solver") as "search" | "highs" | "glpk",
+      explain: isSet(flags, "explain"),
       seed: whole("--seed", text(flags, "seed") ?? "0"),
       ...(budget === undefined ? {} : { budget: whole("--budget", budget) }),
     };
@@ -78,10 +79,13 @@ export const packCommand: Command = {
     const { signal, dispose } = interruptSignal();
     const line = progressLine();
     try {
-      const result = await runPack({ problem, minimize, ...options }, signal, ({ method, height, lowerBound, steps }) =>
-        line.update(
-          `${method}: height ${height < Infinity ? height : "none yet"}, bound ${lowerBound}, ${steps} steps`,
-        ),
+      const { result, why } = await runPack(
+        { problem, minimize, ...options },
+        signal,
+        ({ method, height, lowerBound, steps }) =>
+          line.update(
+            `${method}: height ${height < Infinity ? height : "none yet"}, bound ${lowerBound}, ${steps} steps`,
+          ),
       );
       line.done();
       const seconds = (performance.now() - started) / 1000;
@@ -98,8 +102,11 @@ export const packCommand: Command = {
       }
       const print = (words: string): void => void (output === "-" ? process.stderr : process.stdout).write(words);
       const no = result.status === "infeasible" || result.status === "unknown";
-      if (isSet(flags, "json")) print(`${JSON.stringify(packFigures(problem, result, seconds))}\n`);
-      else print(`${packLine(problem, result, seconds)}\n`);
+      if (isSet(flags, "json")) print(`${JSON.stringify(packFigures(problem, result, seconds, why))}\n`);
+      else {
+        const lines = why === undefined ? [] : conflictLines(problem, why);
+        print(`${[packLine(problem, result, seconds), ...lines].join("\n")}\n`);
+      }
       if (!packed && (output ?? plot) !== undefined)
         process.stderr.write(paint.warning("there is no packing: no file was written") + "\n");
       return signal.aborted ? 130 : no ? 1 : 0;

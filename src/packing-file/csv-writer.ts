@@ -20,8 +20,8 @@ export function columnsFor(buffers: readonly PackingBuffer[]): readonly CsvColum
  * is added where the file has none; without, the buffers' own fixed offsets stay.
  */
 export function* csvText(file: PackingFile, offsets?: readonly number[]): Generator<string> {
-  const { buffers } = file.problem;
-  if (buffers.some((buffer) => buffer.arenas !== undefined || buffer.inside !== undefined))
+  const { buffers, arenas = [] } = file.problem;
+  if (arenas.length > 1 || buffers.some((buffer) => buffer.arenas !== undefined || buffer.inside !== undefined))
     throw malformedPacking("the CSV", "arenas and buffers inside of others have no columns", "write JSON: -o OUT.json");
   const columns =
     offsets === undefined || file.columns.some(({ kind }) => kind === "offset")

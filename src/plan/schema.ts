@@ -183,6 +183,20 @@ const mapping = z.strictObject({
   drops: z.array(drop).describe("why each access of slow memory stays there"),
 });
 
+const packing = z.strictObject({
+  memory: z.string(),
+  heightBytes: whole.describe("end of the highest block there, weights aside"),
+  lowerBoundBytes: whole.describe("no packing of the same lifetimes and alignment is lower"),
+  bound: z
+    .enum(["load", "sums", "pin", "search"])
+    .describe(
+      "what proves it: the blocks alive at `step`, rounded up to the alignment but for the topmost; the same raised to a sum of sizes; the end of a pinned block; a search of all that is lower",
+    ),
+  step: whole.describe("a step at which the most bytes are alive"),
+  method: z.string().describe("technique that found the packing"),
+  status: z.enum(["optimal", "feasible"]).describe("optimal: the height is the bound"),
+});
+
 export const planSchema = z.strictObject({
   strata: z.literal(1),
   model: z.strictObject({
@@ -219,6 +233,7 @@ export const planSchema = z.strictObject({
       .array(z.strictObject({ memory: z.string(), step: whole, bytes: whole }))
       .describe("the step whose live bytes witness each memory's lower bound"),
     status: z.enum(["optimal", "feasible"]),
+    packings: z.array(packing).optional().describe("how each memory was packed"),
     mapping: mapping.optional().describe("of plans that map values to a fast and a slow memory"),
   }),
   provenance: z.strictObject({
@@ -237,6 +252,8 @@ export type Step = Plan["steps"][number];
 export type KernelStep = Extract<Step, { kind: "kernel" }>;
 
 export type PlanCall = Plan["calls"][number];
+
+export type PlanPacking = NonNullable<Plan["certificate"]["packings"]>[number];
 
 export type PlanMapping = NonNullable<Plan["certificate"]["mapping"]>;
 

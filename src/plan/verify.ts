@@ -3,6 +3,7 @@
  * shares no code with the passes, and is never off. Small on purpose; one function a rule.
  */
 import type { Plan } from "./schema.ts";
+import { checkPackings } from "./verify-packing.ts";
 import { checkMapping } from "./verify-mapping.ts";
 
 export interface Violation {
@@ -60,6 +61,7 @@ export function verify(plan: Plan): Violation[] {
   if (plan.certificate.mapping === undefined) checkMoves(plan, report);
   checkMapping(plan, report);
   checkCopies(plan, report);
+  checkPackings(plan, report);
   if (found.length === 0) checkSummary(plan, report);
   return found;
 }

@@ -1,5 +1,5 @@
 /** Plan -> canonical JSON: keys in schema order, one array element a line, a newline at the end. Same plan, same bytes. */
-import type { Plan, PlanMapping } from "./schema.ts";
+import type { Plan, PlanMapping, PlanPacking } from "./schema.ts";
 
 /** Keys of objects that users or targets name are sorted by code unit; all others keep the order of the schema. */
 const sorted = <T>(record: Readonly<Record<string, T>>): Record<string, T> =>
@@ -106,6 +106,7 @@ export function writePlan(plan: Plan): string {
       JSON.stringify({
         loads: certificate.loads.map(({ memory, step, bytes }) => ({ memory, step, bytes })),
         status: certificate.status,
+        ...(certificate.packings === undefined ? {} : { packings: certificate.packings.map(orderPacking) }),
         ...(certificate.mapping === undefined ? {} : { mapping: orderMapping(certificate.mapping) }),
       }),
     ],
@@ -152,6 +153,11 @@ function orderStep(step: Plan["steps"][number]): object {
     ...(step.fast === undefined ? {} : { fast: step.fast }),
   };
 }
+
+const orderPacking = (packing: PlanPacking): PlanPacking => {
+  const { memory, heightBytes, lowerBoundBytes, bound, step, method, status } = packing;
+  return { memory, heightBytes, lowerBoundBytes, bound, step, method, status };
+};
 
 function orderMapping(mapping: PlanMapping): object {
   const { fastMemory, slowMemory, method, proof, evaluations, allSlowSeconds, allFastSeconds } = mapping;

@@ -1,5 +1,8 @@
 /** A packing in one line, and as the figures that tools read. */
+import type { Infeasibility } from "../solve/packing/infeasible.ts";
 import type { PackingProblem, PackingResult } from "../solve/packing/types.ts";
+
+import { formatTable } from "./table.ts";
 
 /** Whether there are offsets, be they above the capacity. */
 export const isPacked = ({ status, height }: PackingResult): boolean => status !== "infeasible" && height < Infinity;
@@ -18,9 +21,27 @@ export interface PackFigures {
   readonly method: string;
   readonly buffers: number;
   readonly capacity: number | null;
+  /** The few buffers, by id, that can't be packed within the capacity (with --explain: below the height). */
+  readonly conflict: {
+    readonly buffers: readonly string[];
+    /** Times [lower, upper) at which they are in each other's way. */
+    readonly lower: number;
+    readonly upper: number;
+    readonly bytes: number;
+    readonly capacity: number;
+    readonly proof: Infeasibility["proof"];
+    readonly irreducible: boolean;
+  } | null;
 }
 
-export const packFigures = (problem: PackingProblem, result: PackingResult, seconds: number): PackFigures => ({
+const nameOf = ({ buffers }: PackingProblem, i: number): string => buffers[i]!.id ?? String(i);
+
+export const packFigures = (
+  problem: PackingProblem,
+  result: PackingResult,
+  seconds: number,
+  why: Infeasibility | undefined,
+): PackFigures => ({
   height: isPacked(result) ? result.height : null,
   lowerBound: result.lowerBound,
   status: result.status,
@@ -31,7 +52,43 @@ export const packFigures = (problem: PackingProblem, result: PackingResult, seco
   method: result.method,
   buffers: problem.buffers.length,
   capacity: problem.capacity ?? null,
+  conflict:
+    why === undefined
+      ? null
+      : {
+          buffers: why.buffers.map((i) => nameOf(problem, i)),
+          lower: why.lower,
+          upper: why.upper,
+          bytes: why.bytes,
+          capacity: why.capacity,
+          proof: why.proof,
+          irreducible: why.irreducible,
+        },
 });
+
+/** Buffers that can't be packed together, as a table; what the proof is, above it. */
+export function conflictLines(problem: PackingProblem, why: Infeasibility): readonly string[] {
+  const { buffers, lower, upper, bytes, capacity, proof, irreducible } = why;
+  const rows = buffers.map((i) => problem.buffers[i]!);
+  const how =
+    proof === "load"
+      ? `they are alive together in [${lower}, ${upper}) and take ${bytes}`
+      : `at most ${bytes} are alive at once in [${lower}, ${upper}), but every way to place them was tried`;
+  const few = irreducible ? "; without any one of them the others fit" : "";
+  return [
+    `these ${buffers.length} buffers do not fit into ${capacity}: ${how}${few}`,
+    ...formatTable(
+      rows.map((row, k) => ({ ...row, name: nameOf(problem, buffers[k]!) })),
+      [
+        { title: "buffer", cell: ({ name }) => name },
+        { title: "size", right: true, cell: ({ size }) => String(size) },
+        { title: "lower", right: true, cell: (row) => String(row.lower) },
+        { title: "upper", right: true, cell: (row) => String(row.upper) },
+        { title: "fixed at", right: true, cell: ({ offset }) => (offset === undefined ? "" : String(offset)) },
+      ],
+    ),
+  ];
+}
 
 /** `height 1048576 (bound 1048576 by load, optimal) by exact search; 154 buffers, 1234 steps, 0.006 s`. */
 export function packLine(problem: PackingProblem, result: PackingResult, seconds: number): string {

@@ -6,9 +6,18 @@ import { formatBytes, formatSeconds } from "./bytes.ts";
 export function summaryLine(plan: Plan, wallSeconds?: number): string {
   const { arenaBytes, arenaLowerBoundBytes, unplannedBytes } = plan.summary;
   const time = wallSeconds === undefined ? "" : `, ${formatSeconds(wallSeconds)}`;
-  const line = `arena ${formatBytes(arenaBytes)} (bound ${formatBytes(arenaLowerBoundBytes)}, unplanned ${formatBytes(unplannedBytes)}), ${plan.values.length} values${time}`;
+  const line = `arena ${formatBytes(arenaBytes)} (bound ${formatBytes(arenaLowerBoundBytes)}, unplanned ${formatBytes(unplannedBytes)}), ${quality(plan)}${plan.values.length} values${time}`;
   const figures = mappingFigures(plan);
   return figures === undefined ? line : `${mappingLine(plan, figures)}; ${line}`;
+}
+
+/** Of the arena's packing, for the lifetimes and the alignment that it was given. */
+function quality({ certificate, target }: Plan): string {
+  const packing = certificate.packings?.find(({ memory }) => memory === target.arenaMemory);
+  if (packing === undefined) return "";
+  const { status, heightBytes, lowerBoundBytes } = packing;
+  if (status === "optimal") return "optimal, ";
+  return `at most ${((100 * (heightBytes - lowerBoundBytes)) / lowerBoundBytes).toFixed(2)}% above optimal, `;
 }
 
 /** How well values are mapped to a fast and a slow memory. Seconds are simulated on the plan's target. */
