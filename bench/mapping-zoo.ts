@@ -1,7 +1,7 @@
 /** The instances of `npm run bench:mapping`: real architectures, lowered as the compiler lowers them. */
 import { generateModel, type OptionValue } from "../models/index.ts";
 import { foldBatchNorm, fuse, inPlace, lower, schedule } from "../passes/index.ts";
-import { programProblem } from "../passes/map-memory/index.ts";
+import { fastMemoryOf, programProblem } from "../passes/map-memory/index.ts";
 import type { MappingProblem } from "../src/solve/mapping/index.ts";
 import { importModel } from "../src/onnx/import.ts";
 import { readModel } from "../src/onnx/read.ts";
@@ -51,9 +51,9 @@ export async function* zooInstances(only: readonly string[]): AsyncGenerator<Zoo
       for (const instance of wanted) {
         const target = loadTarget(instance.target);
         const program = inPlace(schedule(lower(fuse(foldBatchNorm(graph)), target)));
-        const stated = programProblem(program, target);
-        if (stated === undefined) throw new Error(`${instance.target} has no fast memory`);
-        yield { name: instance.name, problem: stated.problem };
+        const memories = fastMemoryOf(target);
+        if (memories === undefined) throw new Error(`${instance.target} has no fast memory`);
+        yield { name: instance.name, problem: programProblem(program, target, memories).problem };
       }
     }
   }
