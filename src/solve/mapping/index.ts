@@ -1,5 +1,5 @@
 /** The mapping game: environment, simulator, bound and portfolio. */
-export { ascend, type BoundCertificate, certificate, newAscent } from "./bound.ts";
+export type { BoundCertificate } from "./bound.ts";
 export { provenBound } from "./check-bound.ts";
 export { provenRefinedBound } from "./check-refined.ts";
 export { subsetSumCapacity } from "./capacity.ts";
@@ -16,7 +16,7 @@ export {
 export { type Episode, fork, type GameRules, isOver, legalActions, planOfEpisode, reset, step } from "./environment.ts";
 export { type GameFile, readGame } from "./game-file.ts";
 export { allFastSeconds, allSlowSeconds, type Instance, prepare } from "./instance.ts";
-export type { Action, Move } from "./moves.ts";
+export type { Action } from "./moves.ts";
 export type { Prior } from "./mcts.ts";
 export {
   mapMemory,
