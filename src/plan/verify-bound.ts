@@ -76,7 +76,8 @@ export function capacityFault(
       most = -1;
       continue;
     }
-    if (!machine.slowDirect && t > 0) return `at step ${t} operands are staged: they may fill all ${room} bytes`;
+    const stages = !machine.slowDirect && kernels[t - 1]?.accesses.some(({ root }) => plan.values[root]!.bytes > 0);
+    if (stages === true) return `at step ${t} operands are staged: they may fill all ${room} bytes`;
     if (changes[t]!.length > 0 || most < 0 || t === 0) most = fullest(live, room);
     if (stated < most) return `at step ${t} values may fill ${most} bytes, the certificate says ${stated}`;
   }
