@@ -10,11 +10,13 @@ import { inspectCommand } from "./commands/inspect.ts";
 import { mapCommand } from "./commands/map.ts";
 import { modelCommand } from "./commands/model.ts";
 import { optCommand } from "./commands/opt.ts";
+import { packCommand } from "./commands/pack.ts";
 import { passesCommand } from "./commands/passes.ts";
 import { reportCommand } from "./commands/report.ts";
 import { runCommand as runVerb } from "./commands/run.ts";
 import { schemaCommand } from "./commands/schema.ts";
 import { targetsCommand } from "./commands/targets.ts";
+import { trainMapperCommand } from "./commands/train-mapper.ts";
 import { verifyCommand } from "./commands/verify.ts";
 
 const COMMANDS: readonly Command[] = [
@@ -26,11 +28,13 @@ const COMMANDS: readonly Command[] = [
   estimateCommand,
   conformanceCommand,
   mapCommand,
+  packCommand,
   modelCommand,
   optCommand,
   passesCommand,
   targetsCommand,
   calibrateCommand,
+  trainMapperCommand,
   schemaCommand,
 ];
 

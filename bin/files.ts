@@ -1,5 +1,6 @@
 /** Files and standard streams: whole reads with limits, writes that never leave half a file. */
 import { randomBytes } from "node:crypto";
+import { createReadStream } from "node:fs";
 import { mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fileUnreadable, limitExceeded, unwritable } from "../src/errors.ts";
@@ -28,6 +29,21 @@ export async function readBytes(path: string, limit = MAX_TEXT): Promise<Uint8Ar
     } finally {
       await file.close();
     }
+  } catch (error) {
+    throw asFileError(path, error);
+  }
+}
+
+/** The same in chunks as they come, for what is read in one pass and need not be held whole. */
+export async function* readChunks(path: string): AsyncGenerator<Uint8Array> {
+  if (path === "-") {
+    yield* process.stdin as AsyncIterable<Uint8Array>;
+    return;
+  }
+  try {
+    const info = await stat(path);
+    if (!info.isFile()) throw fileUnreadable(path, "it is not a regular file");
+    yield* createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Uint8Array>;
   } catch (error) {
     throw asFileError(path, error);
   }

@@ -7,6 +7,7 @@
 import { alignUp } from "../src/ir/bytes.ts";
 import type { KernelStep, Program } from "../src/ir/types.ts";
 import type { Plan, PlanMapping } from "../src/plan/schema.ts";
+import { copySeconds } from "../src/target/cost.ts";
 import type { Target } from "../src/target/schema.ts";
 import type { Allocation } from "./allocate.ts";
 import { livePeak, liveRanges, momentsOf, positions } from "./liveness.ts";
@@ -93,7 +94,7 @@ function secondsOf(program: Program, target: Target): number {
   const kernels = program.steps.reduce((sum, step) => sum + step.seconds, 0);
   return program.copies.reduce((sum, { value, from, to }) => {
     const link = target.links.find((candidate) => candidate.from === from && candidate.to === to);
-    return link === undefined ? sum : sum + program.values[value]!.bytes / link.bytesPerSecond;
+    return link === undefined ? sum : sum + copySeconds(target, link.bytesPerSecond, program.values[value]!.bytes);
   }, kernels);
 }
 

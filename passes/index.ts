@@ -17,7 +17,7 @@ import { fuse } from "./fuse.ts";
 import { halfStorage } from "./half-storage.ts";
 import { inPlace } from "./in-place.ts";
 import { livePeak, liveRanges } from "./liveness.ts";
-import { lower } from "./lower.ts";
+import { lower, type NativeScratch } from "./lower.ts";
 import { type MapMemoryOptions, mapProgram, needsMapping } from "./map-memory/index.ts";
 import { allocateMapped, mapAndLayOut } from "./map-memory/place.ts";
 import { offload, offloadFloor } from "./offload.ts";
@@ -54,6 +54,8 @@ export interface PlanOptions extends AllocateOptions {
   readonly without?: ReadonlySet<PassName>;
   /** What a GPU target's kernels are made of (the runtime's tracer); without it a plan is at the level of kernel calls. */
   readonly dispatches?: DispatchSource | undefined;
+  /** Scratch of the backend's own kernels, where these are not the reference kernels. */
+  readonly nativeScratch?: NativeScratch | undefined;
   /** Float32 tensors that are stored as float16, on GPU targets: weights, or activations too. */
   readonly half?: "weights" | "all" | undefined;
   /** Maps values to a fast and a slow memory; where left out, only on targets that can't do without. */
@@ -80,7 +82,7 @@ export function planGraph(
   const source = options.dispatches;
   const mapMemory = options.mapMemory ?? (needsMapping(target) ? {} : undefined);
   const lowered = (laidOut: Graph): Program => {
-    const program = checked(lower(laidOut, target), "lower");
+    const program = checked(lower(laidOut, target, options.nativeScratch), "lower");
     // Hidden temporaries of GPU kernels are ordinary values from here on.
     return source === undefined ? program : checked(dispatch(program, target, source), "dispatch");
   };

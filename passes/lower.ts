@@ -10,6 +10,7 @@
 import { broken, invariant } from "../src/errors.ts";
 import { uniqueNamer } from "../src/ir/build.ts";
 import { byteSize } from "../src/ir/bytes.ts";
+import type { CallShape, OperandShape } from "../src/ir/dispatch.ts";
 import type {
   Graph,
   GraphNode,
@@ -27,6 +28,7 @@ import type { Target } from "../src/target/schema.ts";
 interface Lowering {
   readonly graph: Graph;
   readonly target: Target;
+  readonly native: NativeScratch | undefined;
   readonly constant: ReadonlySet<ValueId>;
   readonly values: ProgramValue[];
   /** Program value of a graph value, once made. */
@@ -81,7 +83,12 @@ function addView(state: Lowering, node: GraphNode, kind: ValueKind): void {
   );
 }
 
-function addStep(state: Lowering, node: GraphNode, kindOf: (id: ValueId) => ValueKind): KernelStep {
+function addStep(
+  state: Lowering,
+  node: GraphNode,
+  kindOf: (id: ValueId) => ValueKind,
+  scratch: readonly TensorType[],
+): KernelStep {
   const absentReads = node.inputs.flatMap((id, i) => (id === null ? [i] : []));
   const absentWrites = node.outputs.flatMap((id, i) => (id === null ? [i] : []));
   const reads = node.inputs.flatMap((id) => (id === null ? [] : [operand(state, id)]));
@@ -93,7 +100,7 @@ function addStep(state: Lowering, node: GraphNode, kindOf: (id: ValueId) => Valu
     state.made.set(id, made);
     writes.push(made);
   }
-  node.scratch.forEach((type, i) => writes.push(addValue(state, `${node.name}/scratch${i}`, type, "temporary")));
+  scratch.forEach((type, i) => writes.push(addValue(state, `${node.name}/scratch${i}`, type, "temporary")));
   const bytes = [...new Set(reads), ...writes].reduce((sum, id) => sum + state.values[id]!.bytes, 0);
   return {
     kind: "kernel",
@@ -111,10 +118,24 @@ function addStep(state: Lowering, node: GraphNode, kindOf: (id: ValueId) => Valu
   };
 }
 
+/** What the backend's own kernel needs, or else the reference kernel. */
+function scratchOf({ graph, native }: Lowering, node: GraphNode): readonly TensorType[] {
+  const typeOf = (id: ValueId | null): OperandShape | null => (id === null ? null : graph.values[id]!);
+  const shape: CallShape = {
+    inputs: node.inputs.map(typeOf),
+    outputs: node.outputs.map(typeOf),
+    attrs: new Map(node.attrs.map(({ name, value }) => [name, value])),
+  };
+  return native?.(node.op, shape) ?? node.scratch;
+}
+
+/** Scratch of the kernel that a backend has for a call; undefined where it has none of its own. */
+export type NativeScratch = (kernel: string, call: CallShape) => readonly TensorType[] | undefined;
+
 /** Lowers `graph` for `target`. */
-export function lower(graph: Graph, target: Target): Program {
+export function lower(graph: Graph, target: Target, native?: NativeScratch): Program {
   const constant = constantValues(graph);
-  const state: Lowering = { graph, target, constant, values: [], made: new Map(), uniqueName: uniqueNamer() };
+  const state: Lowering = { graph, target, native, constant, values: [], made: new Map(), uniqueName: uniqueNamer() };
   const outputs = new Set(graph.outputs);
   // A constant that a step (or the caller) reads is a weight; one that only load-time steps read is not kept.
   const kept = new Set<ValueId>(graph.outputs.filter((id) => constant.has(id)));
@@ -137,7 +158,9 @@ export function lower(graph: Graph, target: Target): Program {
     const atLoad = node.outputs.every((id) => id === null || constant.has(id));
     const kindOf = atLoad ? constantKind : stepKind;
     if (node.view !== null) addView(state, node, kindOf(node.outputs[0]!));
-    else (atLoad ? init : steps).push(addStep(state, node, kindOf));
+    // The reference kernels compute at load.
+    else if (atLoad) init.push(addStep(state, node, kindOf, node.scratch));
+    else steps.push(addStep(state, node, kindOf, scratchOf(state, node)));
   }
   return {
     stage: "program",

@@ -20,6 +20,7 @@ import { capacityExceeded } from "../src/errors.ts";
 import { alignUp } from "../src/ir/bytes.ts";
 import type { Program, ValueId } from "../src/ir/types.ts";
 import { coverDemands } from "../src/solve/covering/index.ts";
+import { copySeconds } from "../src/target/cost.ts";
 import type { Target } from "../src/target/schema.ts";
 import { lineageOf, recomputation, type Recomputation } from "./recomputation.ts";
 import { applyWaits, type Wait } from "./waits.ts";
@@ -170,8 +171,8 @@ export function offload(program: Program, target: Target, options: OffloadOption
   const blockOf = new Map(blocks.map((block) => [block.root, block]));
   const swapSeconds = waits.map(({ root, after, before }) => {
     const { bytes } = blockOf.get(root)!;
-    const out = after === undefined ? 0 : bytes / links.outBytesPerSecond + target.launchSeconds;
-    const back = before === undefined ? 0 : bytes / links.inBytesPerSecond + target.launchSeconds;
+    const out = after === undefined ? 0 : copySeconds(target, links.outBytesPerSecond, bytes);
+    const back = before === undefined ? 0 : copySeconds(target, links.inBytesPerSecond, bytes);
     return out + back;
   });
   const lineage = lineageOf(program);

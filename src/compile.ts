@@ -9,6 +9,7 @@ import { readModel, type ReadOptions } from "./onnx/read.ts";
 import type { Plan } from "./plan/schema.ts";
 import { verify } from "./plan/verify.ts";
 import { planGraph, type PlanOptions } from "../passes/index.ts";
+import { nativeScratch } from "./runtime/wasm/own/steps.ts";
 import { loadTarget, type Target } from "./target/index.ts";
 import { VERSION } from "./version.ts";
 
@@ -51,7 +52,7 @@ export function compileModel(model: Model, options: CompileOptions = {}): Compil
   const { plan, program } = planGraph(
     graph,
     target,
-    { ...options, check },
+    { ...options, check, ...(target.executor === "tfjs-wasm" ? { nativeScratch } : {}) },
     { file: model.file ?? null, sha256: model.sha256 },
     VERSION,
   );

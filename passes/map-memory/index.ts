@@ -28,7 +28,7 @@ import {
 import type { Target } from "../../src/target/schema.ts";
 import type { Placed } from "../allocate.ts";
 import { fastMemoryOf, type FastMemory } from "./memories.ts";
-import { type MapMemoryOptions, paramsOf } from "./options.ts";
+import type { MapMemoryOptions } from "./options.ts";
 import { programProblem } from "./problem.ts";
 
 export { fastMemoryOf, needsMapping } from "./memories.ts";
@@ -109,10 +109,9 @@ export function mapProgram(program: Program, target: Target, options: MapMemoryO
   const memories = fastMemoryOf(target);
   checkWorkingSets(program, memories);
   const { problem, roots } = programProblem(program, target, memories);
-  const accesses = problem.instructions.reduce((sum, instruction) => sum + instruction.accesses.length, 0);
   let interrupted = false;
   const result = mapMemory(problem, {
-    ...paramsOf(options, accesses),
+    ...options,
     shouldStop: () => (interrupted ||= options.shouldStop?.() === true),
   });
   const { instance } = result;

@@ -3,7 +3,7 @@ import { DTYPES, isInteger } from "../ir/dtype.ts";
 import { bigReader, bigWriter, broadcastStrides, forEachIndex, is64, reader, sizeOf, writer } from "./access.ts";
 import { activation } from "./rnn-activations.ts";
 import { encodeFloat, isNarrowFloat } from "./float-formats.ts";
-import { matrixProduct, type MatrixView, type ProductSink } from "./matrix-product.ts";
+import { matrixProduct, productScratch, type MatrixView, type ProductSink } from "./matrix-product.ts";
 import type { Kernel, KernelTable, Tensor } from "./types.ts";
 
 interface BatchedShapes {
@@ -51,6 +51,15 @@ function plainSink(y: Tensor, offset: number, columns: number): ProductSink {
 
 const scratchOf = (outputs: readonly (Tensor | null)[]): Float64Array => outputs.at(-1)!.data as Float64Array;
 
+/** A plan for a backend with kernels of its own has no scratch for this one: then it makes its own. */
+const scratchOrOwn = (
+  outputs: readonly (Tensor | null)[],
+  rows: number,
+  columns: number,
+  depth: number,
+): Float64Array =>
+  outputs.length > 1 ? scratchOf(outputs) : new Float64Array(sizeOf(productScratch(rows, columns, depth).shape));
+
 const matMul: Kernel = ({ inputs, outputs }) => {
   const [a, b] = inputs as readonly Tensor[];
   const y = outputs[0]!;
@@ -60,10 +69,11 @@ const matMul: Kernel = ({ inputs, outputs }) => {
   const isShared =
     rightStrides.every((stride) => stride === 0) && sizeOf(a!.shape) === sizeOf(batch) * shapes.rows * depth;
   const rows = isShared ? shapes.rows * sizeOf(batch) : shapes.rows;
+  const scratch = scratchOrOwn(outputs, rows, columns, depth);
   forEachIndex(isShared ? [] : batch, isShared ? [] : [leftStrides, rightStrides], (i, [p = 0, q = 0]) => {
     const left = { tensor: a!, offset: p, laneStride: depth, depthStride: 1 };
     const right = { tensor: b!, offset: q, laneStride: 1, depthStride: columns };
-    matrixProduct(rows, columns, depth, left, right, plainSink(y, i * rows * columns, columns), scratchOf(outputs));
+    matrixProduct(rows, columns, depth, left, right, plainSink(y, i * rows * columns, columns), scratch);
   });
 };
 
@@ -91,6 +101,7 @@ const gemm: Kernel = ({ inputs, outputs, attrs }) => {
   );
   const [ci, cj] = c ? (broadcastStrides(c.shape, y.shape) as [number, number]) : [0, 0];
   const left = leftView(a!, 0, rows, depth, transA);
+  const scratch = scratchOrOwn(outputs, rows, columns, depth);
   const right = rightView(b!, 0, depth, columns, attrs.get("transB") === 1);
   if (isInteger(y.dtype)) {
     // Through bigints, so that the scaling wraps like the sums do.
@@ -105,7 +116,7 @@ const gemm: Kernel = ({ inputs, outputs, attrs }) => {
       left,
       right,
       { number: (i, j, sum) => put(i, j, BigInt(sum)), big: put },
-      scratchOf(outputs),
+      scratch,
     );
     return;
   }
@@ -113,7 +124,7 @@ const gemm: Kernel = ({ inputs, outputs, attrs }) => {
   const write = writer(y);
   const number = (i: number, j: number, sum: number): void =>
     write(i * columns + j, act(alpha * sum + (readC ? beta * readC(i * ci + j * cj) : 0)));
-  matrixProduct(rows, columns, depth, left, right, { number }, scratchOf(outputs));
+  matrixProduct(rows, columns, depth, left, right, { number }, scratch);
 };
 
 /** The shape with its last two dims swapped where asked; one dim stays as it is. */

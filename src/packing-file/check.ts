@@ -1,4 +1,5 @@
 /** What every buffer of a file must keep, whatever the format. */
+import { quote } from "../errors.ts";
 import type { PackingBuffer } from "../solve/packing/types.ts";
 
 /** What is wrong with the buffer, in one sentence; undefined where nothing is. */
@@ -19,6 +20,18 @@ export function faultOf(buffer: PackingBuffer): string | undefined {
   }
   if (hint !== undefined && !Number.isSafeInteger(hint)) return overflow("hint", hint);
   return gaps === undefined ? undefined : gapFault(buffer);
+}
+
+/** Offsets of stacked buffers are sums of sizes: they must stay exact. */
+export const TOTAL_FAULT = "the sizes up to here add up to more than 2^53 - 1";
+
+export function collisionFault(buffers: readonly PackingBuffer[], a: number, b: number): string {
+  const name = (i: number): string => quote(buffers[i]!.id ?? String(i));
+  const range = (i: number): string => {
+    const { offset = 0, size } = buffers[i]!;
+    return `[${offset}, ${offset + size})`;
+  };
+  return `buffer ${name(a)} is fixed at ${range(a)}, which collides with ${range(b)} of buffer ${name(b)}`;
 }
 
 const overflow = (name: string, value: number): string =>

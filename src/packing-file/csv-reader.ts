@@ -5,10 +5,11 @@
  */
 import { duplicateName, limitExceeded, malformedPacking, quote } from "../errors.ts";
 import type { PackingBuffer, PackingGap } from "../solve/packing/types.ts";
-import { faultOf } from "./check.ts";
+import { collisionFault, faultOf, TOTAL_FAULT } from "./check.ts";
 import { readHeader, type Header } from "./columns.ts";
 import { canonicalIndex, integerAt, parseGaps } from "./fields.ts";
 import { identities } from "./identities.ts";
+import { collidingPins } from "./pins.ts";
 import type { PackingFile, PackingFileLimits } from "./types.ts";
 
 const NEWLINE = 10;
@@ -32,6 +33,9 @@ export function csvReader(file: string, limits: PackingFileLimits): CsvReader {
   let line = 0;
   let header: Header | undefined;
   let hasExtra = false;
+  let total = 0;
+  // Lines of the fixed buffers, which are compared once all are read.
+  const pinLines = new Map<number, number>();
   // The current line's fields: starts and ends in `source`.
   let source: Uint8Array = new Uint8Array(0);
   let starts = new Int32Array(8);
@@ -220,6 +224,9 @@ export function csvReader(file: string, limits: PackingFileLimits): CsvReader {
           };
     const fault = faultOf(buffer);
     if (fault !== undefined) throw fail(fault);
+    total += size + (alignment ?? 1) - 1;
+    if (total > Number.MAX_SAFE_INTEGER) throw fail(TOTAL_FAULT);
+    if (offset !== undefined) pinLines.set(index, line);
     buffers.push(buffer);
     if (others !== undefined) extra.push(others);
   };
@@ -273,6 +280,12 @@ export function csvReader(file: string, limits: PackingFileLimits): CsvReader {
       if (header === undefined)
         throw malformedPacking(file, "the file is empty", "the first line names the columns: id,lower,upper,size");
       const { columns, inclusiveEnds } = header;
+      const collision = collidingPins(buffers);
+      if (collision !== undefined) {
+        const [first, second] = [...collision].sort((a, b) => a - b) as [number, number];
+        line = pinLines.get(second)!;
+        throw fail(`${collisionFault(buffers, second, first)} of line ${pinLines.get(first)!}`);
+      }
       return { problem: { buffers }, format: "csv", columns, inclusiveEnds, extra: hasExtra ? extra : [] };
     },
   };

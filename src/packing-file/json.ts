@@ -2,8 +2,9 @@
 import { z } from "zod";
 import { duplicateName, limitExceeded, malformedPacking } from "../errors.ts";
 import type { PackingBuffer, PackingProblem } from "../solve/packing/types.ts";
-import { faultOf } from "./check.ts";
+import { collisionFault, faultOf, TOTAL_FAULT } from "./check.ts";
 import { columnsFor } from "./csv-writer.ts";
+import { collidingPins } from "./pins.ts";
 import type { PackingFile, PackingFileLimits } from "./types.ts";
 
 const integer = z.number().int();
@@ -64,6 +65,7 @@ export function readPackingJson(text: string, file: string, limits: PackingFileL
 
 function check({ buffers, arenas }: PackingProblem, file: string): void {
   const seen = new Set<string>();
+  let total = 0;
   buffers.forEach((one, i) => {
     const where = `buffers[${i}] of ${file}`;
     const fault = faultOf(one) ?? referenceFault(one, i, buffers.length, arenas?.length ?? 1);
@@ -71,7 +73,14 @@ function check({ buffers, arenas }: PackingProblem, file: string): void {
     const id = one.id ?? String(i);
     if (seen.has(id)) throw duplicateName("buffer", id, where);
     seen.add(id);
+    total += one.size + (one.alignment ?? 1) - 1;
+    if (total > Number.MAX_SAFE_INTEGER) throw malformedPacking(where, TOTAL_FAULT);
   });
+  const collision = collidingPins(buffers);
+  if (collision !== undefined) {
+    const [first, second] = [...collision].sort((a, b) => a - b) as [number, number];
+    throw malformedPacking(`buffers[${second}] of ${file}`, collisionFault(buffers, second, first));
+  }
   arenas?.forEach(({ forbidden = [] }, a) => {
     for (const [from, to] of forbidden)
       if (to < from) throw malformedPacking(`arenas[${a}] of ${file}`, `the range [${from}, ${to}) is inverted`);
@@ -99,8 +108,15 @@ function syntaxPlace(text: string, file: string, error: unknown): string {
   return `line ${line} of ${file}`;
 }
 
-/** The problem with its solution as JSON in pieces of one buffer a line; offsets as in `csvText`. */
-export function* jsonText(file: PackingFile, offsets?: readonly number[]): Generator<string> {
+/**
+ * The problem with its solution as JSON in pieces of one buffer a line; offsets as in `csvText`. `chosen`: the
+ * arena of each buffer, which becomes the only one that may hold it.
+ */
+export function* jsonText(
+  file: PackingFile,
+  offsets?: readonly number[],
+  chosen?: readonly number[],
+): Generator<string> {
   const { capacity, arenas, buffers } = file.problem;
   const head = { ...(capacity === undefined ? {} : { capacity }), ...(arenas === undefined ? {} : { arenas }) };
   const opened = JSON.stringify(head).slice(0, -1);
@@ -110,7 +126,14 @@ export function* jsonText(file: PackingFile, offsets?: readonly number[]): Gener
     const one = buffers[i]!;
     const { id, ...rest } = one;
     const offset = offsets?.[i] ?? one.offset;
-    piece += `${i > 0 ? "," : ""}\n${JSON.stringify({ id: id ?? String(i), ...rest, ...(offset === undefined ? {} : { offset }) })}`;
+    const arena = chosen?.[i];
+    const whole = {
+      id: id ?? String(i),
+      ...rest,
+      ...(offset === undefined ? {} : { offset }),
+      ...(arena === undefined ? {} : { arenas: [arena] }),
+    };
+    piece += `${i > 0 ? "," : ""}\n${JSON.stringify(whole)}`;
     if (piece.length > 1 << 16) {
       yield piece;
       piece = "";

@@ -13,3 +13,7 @@ export function stepSeconds(
   const bandwidth = arena?.readBytesPerSecond ?? Infinity;
   return Math.max(flops / target.flopsPerSecond, bytes / bandwidth) + target.launchSeconds;
 }
+
+/** Seconds of one copy over a link: a copy is launched like a kernel. Simulated, never measured. */
+export const copySeconds = (target: Target, bytesPerSecond: number, bytes: number): number =>
+  bytes / bytesPerSecond + target.launchSeconds;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { tensorOf } from "../../kernels/access.ts";
+import { reader, tensorOf } from "../../kernels/access.ts";
 import type { Tensor } from "../../kernels/types.ts";
 import {
   differsFromRuntime,
@@ -76,9 +76,10 @@ const cases: readonly Titled[] = [
   gemm("Gemm with a column", {}, [f32([4, 7], 1), f32([7, 5], 2), f32([4, 1], 3)]),
   gemm("Gemm without C", { opset: 11 }, [f32([4, 7], 1), f32([7, 5], 2)]),
   {
-    title: "MatMulInteger with a zero point a row",
+    // B in 7 bits: without VNNI instructions ONNX Runtime adds products in pairs that saturate at 16 bits.
+    title: "MatMulInteger with a zero point a column",
     op: "MatMulInteger",
-    inputs: [u8([3, 70], 1), i8([70, 5], 2), u8([], 3), i8([5], 4)],
+    inputs: [u8([3, 70], 1), randomInts([70, 5], 2, -64, 64, "int8"), u8([], 3), i8([5], 4)],
     outputs: ["int32"],
   },
   {
@@ -205,6 +206,20 @@ test("integers wrap modulo 2^32 and 2^64", async () => {
   const wide = tensorOf("int64", [1], [2 ** 53]);
   const [square] = await runOperator({ op: "MatMul", inputs: [wide, wide], outputs: ["int64"] });
   expect(square!.data[0]).toBe(BigInt.asIntN(64, (2n ** 53n) ** 2n));
+});
+
+test("MatMulInteger is exact over all of 8 bits, with zero points a row of A and a column of B", async () => {
+  const [rows, depth, columns] = [3, 70, 5];
+  const [a, b, aZero, bZero] = [u8([rows, depth], 1), i8([depth, columns], 2), u8([rows], 3), i8([columns], 4)];
+  const [sums] = await runOperator({ op: "MatMulInteger", inputs: [a, b, aZero, bZero], outputs: ["int32"] });
+  const [readA, readB, zeroOfRow, zeroOfColumn, sum] = [a, b, aZero, bZero, sums!].map(reader);
+  for (let i = 0; i < rows; i++)
+    for (let j = 0; j < columns; j++) {
+      let exact = 0;
+      for (let k = 0; k < depth; k++)
+        exact += (readA!(i * depth + k) - zeroOfRow!(i)) * (readB!(k * columns + j) - zeroOfColumn!(j));
+      expect(sum!(i * columns + j)).toBe(exact);
+    }
 });
 
 const gemmOf = (opset: number, c: readonly number[], ints: Record<string, number> = {}): OperatorCase => ({

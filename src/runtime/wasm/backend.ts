@@ -16,12 +16,16 @@ import {
 import type { BackendWasm } from "@tensorflow/tfjs-backend-wasm";
 import { broken, outOfMemory } from "../../errors.ts";
 import { registerWasm } from "./module.ts";
+import { ownFunctions, type OwnFunctions } from "./own/index.ts";
+import type { WasmMemory } from "./own/webassembly.ts";
 
 /** The emscripten module: what we use of it. */
 interface WasmModule {
   readonly HEAPU8: Uint8Array;
   _malloc(bytes: number): number;
   _free(address: number): void;
+  /** What the module exports under its own names. */
+  readonly asm?: { readonly memory?: WasmMemory };
   readonly tfjs: { registerTensor(id: number, size: number, address: number): void; disposeData(id: number): void };
 }
 
@@ -47,6 +51,8 @@ interface Internals {
 export interface WasmBackend {
   /** Whether the module with SIMD was loaded. */
   readonly simd: boolean;
+  /** Our own kernels on this heap; undefined without SIMD. */
+  readonly own: OwnFunctions | undefined;
   /** The heap as it is now: growing it replaces the buffer. */
   heap(): ArrayBufferLike;
   /** Address of a new block, 64-byte aligned. Throws InfeasibleError out-of-memory. */
@@ -54,6 +60,9 @@ export interface WasmBackend {
   free(address: number): void;
   /** Blocks allocated so far, those of TensorFlow.js included. */
   allocations(): number;
+  /** Bytes of the blocks held now, and the most since the last `resetPeak`; what kernels allocate inside is not seen. */
+  heapUse(): { readonly held: number; readonly peak: number };
+  resetPeak(): void;
   /** A tensor of TensorFlow.js at an address; it owns nothing. */
   tensorAt(address: number, shape: readonly number[], dtype: "float32" | "int32" | "bool"): TensorInfo;
   release(tensor: TensorInfo): void;
@@ -83,10 +92,25 @@ async function load(): Promise<WasmBackend> {
   const { wasm, dataIdMap } = internals;
 
   let blocks = 0;
+  // The module's functions put the real ones in their own place when first called: they would undo what follows.
+  wasm._free(wasm._malloc(ALIGNMENT));
   const malloc = wasm._malloc.bind(wasm);
+  const free = wasm._free.bind(wasm);
+  const sizes = new Map<number, number>();
+  let held = 0;
+  let peak = 0;
   wasm._malloc = (bytes) => {
     blocks++;
-    return malloc(bytes);
+    const start = malloc(bytes);
+    sizes.set(start, bytes);
+    held += bytes;
+    peak = Math.max(peak, held);
+    return start;
+  };
+  wasm._free = (start) => {
+    held -= sizes.get(start) ?? 0;
+    sizes.delete(start);
+    free(start);
   };
   const starts = new Map<number, number>();
   const makeOutput = internals.makeOutput.bind(internals);
@@ -101,8 +125,10 @@ async function load(): Promise<WasmBackend> {
     return { ...output, shape };
   };
 
+  const memory = wasm.asm?.memory;
   return {
     simd: Boolean(simd),
+    own: simd && memory?.buffer === wasm.HEAPU8.buffer ? ownFunctions(memory) : undefined,
     heap: () => wasm.HEAPU8.buffer,
     allocate(bytes) {
       const start = wasm._malloc(bytes + ALIGNMENT) >>> 0;
@@ -118,6 +144,8 @@ async function load(): Promise<WasmBackend> {
       wasm._free(start);
     },
     allocations: () => blocks,
+    heapUse: () => ({ held, peak }),
+    resetPeak: () => void (peak = held),
     tensorAt(address, shape, dtype) {
       const id = internals.dataIdNextNumber++;
       const dataId = { id };

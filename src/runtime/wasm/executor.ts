@@ -1,19 +1,20 @@
 /**
- * The wasm executor: TensorFlow.js WebAssembly kernels, and the reference kernels where it has none
- * or is known to be wrong, all on one heap with every value at its planned offset. Two allocations
+ * The wasm executor: TensorFlow.js WebAssembly kernels, our own where it has none or slow ones, and the
+ * reference kernels for the rest, all on one heap with every value at its planned offset. Two allocations
  * at load (arena, weights), none in a steady run.
  */
 import type { KernelFunc, TensorInfo } from "@tensorflow/tfjs-core";
 import { storageOn, sizeOf } from "../../kernels/access.ts";
-import type { Tensor } from "../../kernels/types.ts";
+import { attrMap, type Tensor } from "../../kernels/types.ts";
 import type { KernelStep, Plan } from "../../plan/schema.ts";
 import { copyOut, putInputs } from "../io.ts";
 import { missing, plannedRegions, unplannedRegions, type Location, type Move } from "../regions.ts";
-import { bindStep, kernelOf } from "../step.ts";
+import { bindStep, kernelOf, withAbsent } from "../step.ts";
 import type { Executable, Executor, LoadOptions } from "../types.ts";
 import { fillWeights } from "../weights.ts";
 import { wasmBackend, type WasmBackend } from "./backend.ts";
-import { tfjsCall } from "./tfjs-kernels.ts";
+import { ownStep } from "./own/steps.ts";
+import { tfjsCall, type StepShape } from "./tfjs-kernels.ts";
 
 export const wasmExecutor: Executor = {
   name: "wasm",
@@ -69,28 +70,22 @@ function loadWasm(backend: WasmBackend, plan: Plan, options: LoadOptions): Execu
   };
 
   /** Steps as closures over one heap buffer; growing the heap makes them stale. */
-  const tfjsSteps = plan.steps.map((step, index) =>
-    step.kind === "kernel"
-      ? prepareTfjs(
-          backend,
-          step,
-          (id) => place(id, index),
-          (id, shape) => infoOf(id, index, shape),
-        )
-      : undefined,
-  );
+  const bindKernel = (step: KernelStep, index: number): (() => void) => {
+    const at = (id: number): number => address(locate(id, index));
+    const native = bindNative(backend, plan, step, at, (id, shape) => infoOf(id, index, shape));
+    if (native !== undefined) return native;
+    const kernel = kernelOf(step);
+    const call = bindStep(step, (id) => place(id, index));
+    return () => kernel(call);
+  };
   let boundTo: ArrayBufferLike | undefined;
   let bound: (() => void)[] = [];
   const bind = (): void => {
     boundTo = backend.heap();
     bound = plan.steps.map((step, index) => {
-      const tfjs = tfjsSteps[index];
-      if (tfjs !== undefined) return tfjs;
+      if (step.kind === "kernel") return bindKernel(step, index);
       const move = regions.moves.get(index);
-      if (step.kind === "copy") return move === undefined ? () => {} : copyOf(move);
-      const kernel = kernelOf(step);
-      const call = bindStep(step, (id) => place(id, index));
-      return () => kernel(call);
+      return move === undefined ? () => {} : copyOf(move);
     });
   };
   const input = (id: number): Tensor => tensorAt(id, regions.input(id) ?? missing(plan, id));
@@ -124,21 +119,69 @@ function loadWasm(backend: WasmBackend, plan: Plan, options: LoadOptions): Execu
   };
 }
 
-function prepareTfjs(
+/** A step as shapes, its scratch left out; undefined for a step that nothing here can compute. */
+function shapeOf(plan: Plan, step: KernelStep): StepShape | undefined {
+  if (step.opaque) return undefined;
+  const typeOf = (id: number): Pick<Tensor, "dtype" | "shape"> => plan.values[id]!;
+  return {
+    inputs: withAbsent(step.reads.map(typeOf), step.absentReads),
+    outputs: withAbsent(resultsOf(plan, step).map(typeOf), step.absentWrites),
+    attrs: attrMap(step.attrs),
+  };
+}
+
+const resultsOf = (plan: Plan, step: KernelStep): number[] =>
+  step.writes.filter((id) => plan.values[id]!.kind !== "temporary");
+
+/** The step by TensorFlow.js's kernel or ours; undefined where the reference kernel must do. */
+function bindNative(
   backend: WasmBackend,
+  plan: Plan,
   step: KernelStep,
-  place: (id: number) => Tensor,
+  at: (id: number) => number,
   infoOf: (id: number, shape: readonly number[]) => TensorInfo,
 ): (() => void) | undefined {
-  if (step.opaque) return undefined;
-  const call = bindStep(step, place);
-  const chosen = tfjsCall(step.kernel, call);
-  if (chosen === undefined) return undefined;
-  const ids: (number | null)[] = [...step.reads];
-  for (const position of step.absentReads) ids.splice(position, 0, null);
+  const shape = shapeOf(plan, step);
+  if (shape === undefined) return undefined;
+  const ids = withAbsent(step.reads, step.absentReads);
+  const tfjs = tfjsCall(step.kernel, shape);
+  const isStale = tfjs?.packed?.some((position) => plan.values[ids[position]!]!.kind !== "weight") ?? false;
+  // Where both can, XNNPACK's packed weights are worth it, and nothing else of TensorFlow.js's is.
+  const own = tfjs?.packed !== undefined && !isStale ? undefined : bindOwn(backend, plan, step, shape, at);
+  if (own !== undefined || tfjs === undefined || isStale) return own;
   const inputs: Record<string, TensorInfo> = {};
-  for (const [name, operand] of Object.entries(chosen.inputs)) inputs[name] = infoOf(ids[operand.at]!, operand.shape);
-  const output = infoOf(step.writes[0]!, chosen.output);
-  const kernel: KernelFunc = backend.kernel(chosen.kernel);
-  return () => backend.call(kernel, inputs, chosen.attrs, output);
+  for (const [name, operand] of Object.entries(tfjs.inputs)) inputs[name] = infoOf(ids[operand.at]!, operand.shape);
+  const output = infoOf(step.writes[0]!, tfjs.output);
+  const kernel: KernelFunc = backend.kernel(tfjs.kernel);
+  return () => backend.call(kernel, inputs, tfjs.attrs, output);
+}
+
+function bindOwn(
+  backend: WasmBackend,
+  plan: Plan,
+  step: KernelStep,
+  shape: StepShape,
+  at: (id: number) => number,
+): (() => void) | undefined {
+  const functions = backend.own;
+  const chosen = ownStep(step.kernel, shape);
+  if (chosen === undefined || functions === undefined) return undefined;
+  const reads = withAbsent(step.reads, step.absentReads);
+  const results = withAbsent(resultsOf(plan, step), step.absentWrites);
+  const scratch = step.writes.filter((id) => plan.values[id]!.kind === "temporary");
+  // A plan of another backend brings other scratch, or none.
+  if (
+    chosen.scratch.some(({ dtype, shape: dims }, i) => {
+      const own = plan.values[scratch[i] ?? -1];
+      return own?.dtype !== dtype || sizeOf(own.shape) < sizeOf(dims);
+    })
+  )
+    return undefined;
+  return chosen.bind({
+    functions,
+    heap: backend.heap(),
+    input: (position) => at(reads[position]!),
+    output: (position) => at(results[position]!),
+    scratch: (position) => at(scratch[position]!),
+  });
 }

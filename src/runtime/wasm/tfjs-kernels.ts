@@ -18,6 +18,8 @@ export interface TfjsCall {
   readonly inputs: Readonly<Record<string, TfjsOperand>>;
   readonly output: readonly number[];
   readonly attrs: object;
+  /** Operands (positions) that TensorFlow.js packs on the first call and never reads again: they must be weights. */
+  readonly packed?: readonly number[];
 }
 
 export interface StepShape {
@@ -30,11 +32,11 @@ type Selector = (step: StepShape) => TfjsCall | undefined;
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((product, dim) => product * dim, 1);
 
-const allFloat32 = ({ inputs, outputs }: StepShape): boolean =>
+export const isAllFloat32 = ({ inputs, outputs }: StepShape): boolean =>
   [...inputs, ...outputs].every((tensor) => tensor === null || tensor.dtype === "float32") &&
   [...inputs, ...outputs].every((tensor) => tensor === null || sizeOf(tensor.shape) > 0);
 
-const ints = (attrs: StepShape["attrs"], name: string): readonly number[] | undefined => {
+export const ints = (attrs: StepShape["attrs"], name: string): readonly number[] | undefined => {
   const value = attrs.get(name);
   return Array.isArray(value) && value.every((item) => typeof item === "number")
     ? (value as readonly number[])
@@ -83,6 +85,7 @@ const conv: Selector = ({ inputs, outputs, attrs }) => {
       ...(bias ? { bias: { at: 2, shape: bias.shape } } : {}),
     },
     output: output.shape,
+    packed: bias ? [1, 2] : [1],
     attrs: {
       strides: [...strides],
       pad: explicitPad(pads),
@@ -112,6 +115,7 @@ const matmul: Selector = ({ inputs, outputs }) => {
       inputs: { a: { at: 0, shape: [1, rows, k] }, b: { at: 1, shape: [1, k, n] } },
       output: [1, rows, n],
       attrs,
+      packed: [1],
     };
   }
   const same = a.shape.length === b.shape.length && a.shape.slice(0, -2).every((dim, d) => dim === b.shape[d]);
@@ -131,6 +135,7 @@ const gemm: Selector = ({ inputs, outputs, attrs }) => {
   if (!a || !b || !output || a.shape.length !== 2 || b.shape.length !== 2) return undefined;
   if (attrs.get("alpha") !== 1 || (c && attrs.get("beta") !== 1)) return undefined;
   const n = output.shape[1]!;
+  const plain = !attrs.get("transA") && !attrs.get("transB");
   if (c && !(sizeOf(c.shape) === n && c.shape.at(-1) === n)) return undefined;
   return {
     kernel: "_FusedMatMul",
@@ -140,6 +145,7 @@ const gemm: Selector = ({ inputs, outputs, attrs }) => {
       ...(c ? { bias: { at: 2, shape: [n] } } : {}),
     },
     output: [1, ...output.shape],
+    ...(plain ? { packed: c ? [1, 2] : [1] } : {}),
     attrs: {
       transposeA: Boolean(attrs.get("transA")),
       transposeB: Boolean(attrs.get("transB")),
@@ -238,7 +244,7 @@ const SELECTORS: ReadonlyMap<string, Selector> = new Map([
   ["Relu", unary("Relu")],
 ]);
 
-/** The TensorFlow.js kernel for a step, or undefined where our reference kernel computes it. */
+/** The TensorFlow.js kernel for a step (results without scratch), or undefined where our reference kernel computes it. */
 export function tfjsCall(kernel: string, step: StepShape): TfjsCall | undefined {
-  return allFloat32(step) ? SELECTORS.get(kernel)?.(step) : undefined;
+  return isAllFloat32(step) ? SELECTORS.get(kernel)?.(step) : undefined;
 }

@@ -1,48 +1,61 @@
 /** First fit and best fit in a given order: each buffer at the lowest, or tightest, gap among those alive with it. Quadratic. */
-import type { PackingBuffer } from "./types.ts";
+import type { Boxes } from "./boxes.ts";
 
-export interface FitProblem {
-  readonly buffers: readonly PackingBuffer[];
-  readonly from: Int32Array;
-  readonly to: Int32Array;
-}
+const NONE = new Int32Array(0);
 
-/** Fills `offsets`; returns the height. Fixed buffers lie where they are fixed, whatever the order. */
+/**
+ * Fills `offsets` (units). Fixed buffers lie where they are fixed, whatever the order; so do those of `already`,
+ * which are not in the order.
+ */
 export function fitPack(
-  { buffers, from, to }: FitProblem,
-  order: readonly number[],
+  boxes: Boxes,
+  order: ArrayLike<number>,
   best: boolean,
   offsets: Float64Array,
-): number {
-  const placed: number[] = [];
-  let height = 0;
+  already: Int32Array = NONE,
+): void {
+  const { count, size, rules } = boxes;
+  const { from, to } = boxes.sections;
+  // Kept by offset, so that gaps are found in one sweep.
+  const placed = new Int32Array(count);
+  let top = 0;
   const put = (i: number, offset: number): void => {
     offsets[i] = offset;
-    height = Math.max(height, offset + buffers[i]!.size);
-    // Kept by offset, so that gaps are found in one sweep.
-    let at = placed.length;
-    while (at > 0 && offsets[placed[at - 1]!]! > offset) at--;
-    placed.splice(at, 0, i);
+    let low = 0;
+    for (let high = top; low < high;) {
+      const middle = (low + high) >> 1;
+      if (offsets[placed[middle]!]! <= offset) low = middle + 1;
+      else high = middle;
+    }
+    placed.copyWithin(low + 1, low, top++);
+    placed[low] = i;
   };
-  for (const i of order) if (buffers[i]!.offset !== undefined) put(i, buffers[i]!.offset!);
-  for (const i of order) {
-    const { size, alignment = 1, offset: fixed } = buffers[i]!;
-    if (fixed !== undefined) continue;
-    let floor = 0;
+  for (const i of already) put(i, offsets[i]!);
+  if (already.length === 0 && rules !== undefined)
+    for (let i = 0; i < count; i++) if (rules.pin[i]! >= 0) put(i, rules.pin[i]!);
+  for (let k = 0; k < order.length; k++) {
+    const i = order[k]!;
+    if (rules !== undefined && rules.pin[i]! >= 0) continue;
+    const alignment = rules === undefined ? 1 : rules.alignment[i]!;
+    const z = size[i]!;
+    const first = from[i]!;
+    const last = to[i]!;
+    let start = 0;
     let chosen = -1;
     let slack = Infinity;
-    for (const other of placed) {
-      if (from[other]! >= to[i]! || to[other]! <= from[i]!) continue;
-      const start = Math.ceil(floor / alignment) * alignment;
-      const gap = offsets[other]! - start - size;
+    for (let p = 0; p < top; p++) {
+      const other = placed[p]!;
+      if (from[other]! >= last || to[other]! <= first) continue;
+      const at = offsets[other]!;
+      const gap = at - start - z;
       if (gap >= 0 && gap < slack) {
         chosen = start;
         slack = gap;
         if (!best) break;
       }
-      floor = Math.max(floor, offsets[other]! + buffers[other]!.size);
+      const above = at + size[other]!;
+      if (above > start) start = alignment === 1 ? above : Math.ceil(above / alignment) * alignment;
     }
-    put(i, chosen >= 0 ? chosen : Math.ceil(floor / alignment) * alignment);
+    put(i, chosen >= 0 ? chosen : start);
   }
-  return height;
 }

@@ -6,31 +6,23 @@
  */
 import type { Sections } from "./sections.ts";
 
-/** Offsets for `sizes` (multiples of the alignment) by falling `priority` (positive). Fills `offsets`; returns the height. */
-export function skylinePack(
-  sections: Sections,
-  sizes: Float64Array,
-  priority: Float64Array,
-  offsets: Float64Array,
-): number {
-  const { from, to, byStart, count } = sections;
+/** One pass by falling `priority` (positive). Fills `offsets`; returns the height, or Infinity where it reaches `limit`. */
+export type SkylinePass = (priority: Float64Array, offsets: Float64Array, limit?: number) => number;
+
+/** Passes over the same buffers share their tables. */
+export function skylinePacker({ from, to, byStart, count }: Sections, sizes: Float64Array): SkylinePass {
   const n = sizes.length;
-  if (n === 0) return 0;
+  if (n === 0) return () => 0;
   // Segment tree over buffers by start: least end and highest priority of each subtree.
   let leaves = 1;
   while (leaves < n) leaves *= 2;
   const GONE = 0x7fffffff;
-  const leastEnd = new Int32Array(2 * leaves).fill(GONE);
-  const most = new Float64Array(2 * leaves).fill(-1);
-  for (let rank = 0; rank < n; rank++) {
-    leastEnd[leaves + rank] = to[byStart[rank]!]!;
-    most[leaves + rank] = priority[byStart[rank]!]!;
-  }
+  const leastEnd = new Int32Array(2 * leaves);
+  const most = new Float64Array(2 * leaves);
   const pull = (k: number): void => {
     leastEnd[k] = Math.min(leastEnd[2 * k]!, leastEnd[2 * k + 1]!);
     most[k] = Math.max(most[2 * k]!, most[2 * k + 1]!);
   };
-  for (let k = leaves - 1; k >= 1; k--) pull(k);
   const firstRank = new Int32Array(count + 1);
   for (let s = 0, rank = 0; s <= count; s++) {
     while (rank < n && from[byStart[rank]!]! < s) rank++;
@@ -60,9 +52,9 @@ export function skylinePack(
   // The contour: segments by their first section, as a linked list, in a heap by (height, start).
   const segmentEnd = new Int32Array(count + 1);
   const height = new Float64Array(count + 1);
-  const before = new Int32Array(count + 2).fill(-1);
+  const before = new Int32Array(count + 2);
   const heap: number[] = [];
-  const position = new Int32Array(count + 1).fill(-1);
+  const position = new Int32Array(count + 1);
   const lower = (a: number, b: number): boolean => height[a]! < height[b]! || (height[a] === height[b] && a < b);
   const up = (start: number): void => {
     let i = start;
@@ -112,68 +104,84 @@ export function skylinePack(
     drop(next);
   };
 
-  segmentEnd[0] = count;
-  push(0);
-  let top = 0;
-  for (let left = n; left > 0;) {
-    const segment = heap[0]!;
-    const end = segmentEnd[segment]!;
-    const floor = height[segment]!;
-    found = -1;
-    foundPriority = -1;
-    query(1, 0, leaves, firstRank[segment]!, end);
-    if (found < 0) {
-      const previous = before[segment]!;
-      const leftHeight = previous >= 0 ? height[previous]! : Infinity;
-      const rightHeight = end < count ? height[end]! : Infinity;
-      if (leftHeight <= rightHeight) {
-        absorb(previous, segment);
-        if (leftHeight === rightHeight) absorb(previous, end);
+  return (priority, offsets, limit = Infinity) => {
+    leastEnd.fill(GONE);
+    most.fill(-1);
+    for (let rank = 0; rank < n; rank++) {
+      leastEnd[leaves + rank] = to[byStart[rank]!]!;
+      most[leaves + rank] = priority[byStart[rank]!]!;
+    }
+    for (let k = leaves - 1; k >= 1; k--) pull(k);
+    heap.length = 0;
+    position.fill(-1);
+    before.fill(-1);
+    height[0] = 0;
+    segmentEnd[0] = count;
+    push(0);
+    let top = 0;
+    for (let left = n; left > 0;) {
+      const segment = heap[0]!;
+      const end = segmentEnd[segment]!;
+      const floor = height[segment]!;
+      found = -1;
+      foundPriority = -1;
+      query(1, 0, leaves, firstRank[segment]!, end);
+      if (found < 0) {
+        const previous = before[segment]!;
+        const leftHeight = previous >= 0 ? height[previous]! : Infinity;
+        const rightHeight = end < count ? height[end]! : Infinity;
+        if (leftHeight <= rightHeight) {
+          absorb(previous, segment);
+          if (leftHeight === rightHeight) absorb(previous, end);
+        } else {
+          absorb(segment, end);
+          height[segment] = rightHeight;
+          down(position[segment]!);
+        }
+        continue;
+      }
+      const buffer = byStart[found]!;
+      let k = leaves + found;
+      leastEnd[k] = GONE;
+      most[k] = -1;
+      for (k >>= 1; k >= 1; k >>= 1) pull(k);
+      left--;
+      offsets[buffer] = floor;
+      const above = floor + sizes[buffer]!;
+      if (above > top) {
+        top = above;
+        if (top >= limit) return Infinity;
+      }
+      const start = from[buffer]!;
+      const stop = to[buffer]!;
+      // [segment, end) becomes [segment, start) [start, stop) [stop, end).
+      if (start > segment) {
+        segmentEnd[segment] = start;
+        before[start] = segment;
+        segmentEnd[start] = stop;
+        height[start] = above;
+        push(start);
       } else {
-        absorb(segment, end);
-        height[segment] = rightHeight;
+        segmentEnd[segment] = stop;
+        height[segment] = above;
         down(position[segment]!);
       }
-      continue;
+      if (stop < end) {
+        before[stop] = start;
+        segmentEnd[stop] = end;
+        height[stop] = floor;
+        push(stop);
+        if (end < count) before[end] = stop;
+      } else if (end < count) before[end] = start;
+      let current = start;
+      const previous = before[current]!;
+      if (previous >= 0 && height[previous] === height[current]) {
+        absorb(previous, current);
+        current = previous;
+      }
+      const next = segmentEnd[current]!;
+      if (next < count && height[next] === height[current]) absorb(current, next);
     }
-    const buffer = byStart[found]!;
-    let k = leaves + found;
-    leastEnd[k] = GONE;
-    most[k] = -1;
-    for (k >>= 1; k >= 1; k >>= 1) pull(k);
-    left--;
-    offsets[buffer] = floor;
-    const above = floor + sizes[buffer]!;
-    if (above > top) top = above;
-    const start = from[buffer]!;
-    const stop = to[buffer]!;
-    // [segment, end) becomes [segment, start) [start, stop) [stop, end).
-    if (start > segment) {
-      segmentEnd[segment] = start;
-      before[start] = segment;
-      segmentEnd[start] = stop;
-      height[start] = above;
-      push(start);
-    } else {
-      segmentEnd[segment] = stop;
-      height[segment] = above;
-      down(position[segment]!);
-    }
-    if (stop < end) {
-      before[stop] = start;
-      segmentEnd[stop] = end;
-      height[stop] = floor;
-      push(stop);
-      if (end < count) before[end] = stop;
-    } else if (end < count) before[end] = start;
-    let current = start;
-    const previous = before[current]!;
-    if (previous >= 0 && height[previous] === height[current]) {
-      absorb(previous, current);
-      current = previous;
-    }
-    const next = segmentEnd[current]!;
-    if (next < count && height[next] === height[current]) absorb(current, next);
-  }
-  return top;
+    return top;
+  };
 }

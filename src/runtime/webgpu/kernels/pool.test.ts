@@ -2,7 +2,7 @@ import { describe } from "vitest";
 import type { DType } from "../../../ir/dtype.ts";
 import type { AttrValue } from "../../../ir/types.ts";
 import { tensorOf } from "../../../kernels/access.ts";
-import { deviceTest, expectEqual, random, randomTensor } from "./random-tensor.test-util.ts";
+import { deviceTest, expectEqual, random, randomTensor, share } from "./random-tensor.test-util.ts";
 
 interface PoolCase {
   readonly attrs: Record<string, AttrValue>;
@@ -34,7 +34,7 @@ function poolCase(next: () => number, rank: number): PoolCase {
   };
 }
 
-const CASES = Number(process.env["STRATA_WGSL_CASES"] ?? 12);
+const CASES = Number(process.env["STRATA_WGSL_CASES"] ?? 8);
 
 const shapesOf = (one: PoolCase, last: boolean, batch: number, channels: number) => {
   const shape = (dims: readonly number[]) => (last ? [batch, ...dims, channels] : [batch, channels, ...dims]);
@@ -51,7 +51,7 @@ describe("pools over windows", () => {
         const { x: shape, y } = shapesOf(one, last, 1 + (seed % 2), [1, 3, 4, 8][seed % 4]!);
         const x = randomTensor(seed, dtype, shape, -3, 3);
         const suffix = last ? "NHWC" : "";
-        for (const count_include_pad of [false, true])
+        for (const count_include_pad of [seed % 8 < 4])
           await expectEqual({
             kernel: `AveragePool${suffix}`,
             inputs: [x],
@@ -59,11 +59,12 @@ describe("pools over windows", () => {
             attrs: { ...one.attrs, count_include_pad },
           });
         const indices = { dtype: "int64" as const, shape: y };
-        for (const [outputs, column_major] of [
+        const forms = [
           [[{ dtype, shape: y }, null], false],
           [[{ dtype, shape: y }, indices], false],
           [[null, indices], true],
-        ] as const)
+        ] as const;
+        for (const [outputs, column_major] of seed === 4 ? forms : [forms[seed % 3]!])
           await expectEqual({
             kernel: `MaxPool${suffix}`,
             inputs: [x],
@@ -71,7 +72,7 @@ describe("pools over windows", () => {
             attrs: { ...one.attrs, column_major },
           });
         if (last) continue;
-        for (const p of [1, 2, 3])
+        for (const p of [1 + (seed % 3)])
           await expectEqual({
             kernel: "LpPool",
             inputs: [x],
@@ -104,21 +105,20 @@ describe("pools over windows", () => {
 describe("global pools", () => {
   for (const dtype of ["float32", "float16", "bfloat16"] as const)
     deviceTest(dtype, async () => {
-      for (const [seed, shape] of (
-        [
-          [1, 1, 1],
-          [2, 3, 5],
-          [1, 5, 7, 7],
-          [2, 4, 16, 24],
-          [1, 3, 2, 3, 4],
-          [1, 2, 90, 91],
-        ] as const
-      ).entries()) {
+      const shapes = [
+        [1, 1, 1],
+        [2, 3, 5],
+        [1, 5, 7, 7],
+        [2, 4, 16, 24],
+        [1, 3, 2, 3, 4],
+        [1, 2, 90, 91],
+      ] as const;
+      for (const [seed, shape] of share(dtype, [...shapes.entries()])) {
         const x = randomTensor(seed, dtype, shape, -2, 3);
         const y = { dtype, shape: [shape[0], shape[1], ...shape.slice(2).map(() => 1)] };
         for (const kernel of ["GlobalAveragePool", "GlobalMaxPool"])
           await expectEqual({ kernel, inputs: [x], outputs: [y] });
-        for (const p of [1, 2, 3])
+        for (const p of seed === 3 ? [1, 2, 3] : [1 + (seed % 3)])
           await expectEqual({ kernel: "GlobalLpPool", inputs: [x], outputs: [y], attrs: { p } });
         const last = { dtype, shape: [shape[0], ...shape.slice(1, -1).map(() => 1), shape.at(-1)!] };
         await expectEqual({ kernel: "GlobalAveragePoolNHWC", inputs: [x], outputs: [last] });

@@ -8,12 +8,6 @@ import { roundingFunctions } from "./words.ts";
 
 export type Stored = "float32" | "float16";
 
-/** How an operand is read: WGSL source of functions over it. */
-export interface TileSource {
-  /** Declarations: the functions below. */
-  readonly code: string;
-}
-
 export interface Tile {
   readonly rows: number;
   /** Vectors of four columns. */

@@ -37,7 +37,10 @@ for (const kind of KINDS)
       [[4500], [0]],
     ];
     for (const dtype of FLOATS)
-      for (const [own, over] of dtype === "float32" ? forms : forms.slice(0, 2)) {
+      // The plan of a reduction is one for all kinds: each kind takes the half of it, the common sum takes all.
+      for (const [own, over] of dtype === "float32"
+        ? forms.filter((_, i) => kind === "Sum" || i % 2 === KINDS.indexOf(kind) % 2)
+        : forms.slice(0, 2).filter((_, i) => kind === "Sum" || i === (dtype === "float16" ? 0 : 1))) {
         const x = randomTensor(random, dtype, own, range);
         await check({
           kernel: `Reduce${kind}`,
@@ -92,8 +95,10 @@ gpuTest("reductions of a whole long tensor, in segments", async () => {
 
 gpuTest("reductions of integers", async () => {
   const random = randomSource(5);
-  for (const kind of ["Sum", "Max", "Min", "Prod", "L1", "SumSquare", "Mean"])
-    for (const dtype of ["int8", "uint8", "int32", "uint32", "int64"] as const) {
+  for (const [k, kind] of ["Sum", "Max", "Min", "Prod", "L1", "SumSquare", "Mean"].entries())
+    for (const [t, dtype] of (["int8", "uint8", "int32", "uint32", "int64"] as const).entries()) {
+      // Of the types that a kind computes alike, one of two.
+      if (dtype !== "int32" && dtype !== "int64" && kind !== "Sum" && (k + t) % 2 === 0) continue;
       if (kind === "Mean" && (dtype === "int32" || dtype === "uint32")) continue;
       const x = randomTensor(
         random,
@@ -126,6 +131,7 @@ gpuTest("ArgMax and ArgMin", async () => {
               [[5, 6, 7], 1],
             ] as const)
           : ([[[3, 70], 1]] as const)) {
+          if (dtype !== "float32" && last === (kernel === "ArgMin")) continue;
           const special = dtype.startsWith("float") ? [NaN, 1, -1, Infinity, 0, -0] : [1, 2];
           const x = randomTensor(random, dtype, shape, {
             low: 0,
@@ -169,6 +175,7 @@ gpuTest("CumSum and CumProd", async () => {
               [[2, 600], 1],
             ] as const)
           : ([[[3, 5, 6], 1]] as const)) {
+          if (dtype === "float16" ? exclusive || reverse : dtype === "int32" && exclusive !== reverse) continue;
           const x = randomTensor(
             random,
             dtype,
@@ -193,6 +200,8 @@ gpuTest("TopK", async () => {
             [[2, 700], 1, 5],
             [[800, 3], 0, 2],
           ] as const)) {
+        // Types are ordered alike up or down: the narrow ones go one way each.
+        if (dtype !== "float32" && dtype !== "int32" && largest === (dtype === "uint8")) continue;
         const special = dtype.startsWith("float") ? [NaN, 1, -1, Infinity, 0, -0] : [1, 2];
         const x = randomTensor(random, dtype, shape, { low: 0, high: 200, special });
         const to = shape.map((dim, d) => (d === axis ? k : dim));

@@ -90,33 +90,25 @@ export function wordOf(dtype: DType, elements: readonly string[]): string {
   return `bitcast<i32>(${parts.join(" | ")})`;
 }
 
-/** WGSL of the rounding that `pack` of float16 and bfloat16 calls: to nearest even; prepend it where such a result is written. */
+/**
+ * WGSL of the rounding that `pack` of float16 and bfloat16 calls: to nearest even, in integers, so that no
+ * driver's rounding mode matters, and without branches. Prepend it where such a result is written.
+ */
 export const roundingFunctions = `
 fn f16Bits(value: f32) -> u32 {
   let bits = bitcast<u32>(value);
-  let sign = (bits >> 16u) & 0x8000u;
   let magnitude = bits & 0x7fffffffu;
-  if (magnitude > 0x7f800000u) { return sign | 0x7e00u; }
-  if (magnitude >= 0x477ff000u) { return sign | 0x7c00u; }
-  if (magnitude < 0x38800000u) {
-    if (magnitude < 0x33000000u) { return sign; }
-    let exponent = magnitude >> 23u;
-    let mantissa = (magnitude & 0x7fffffu) | 0x800000u;
-    let shift = 126u - exponent;
-    let kept = mantissa >> shift;
-    let rest = mantissa & ((1u << shift) - 1u);
-    let half = 1u << (shift - 1u);
-    let up = select(0u, 1u, rest > half || (rest == half && (kept & 1u) == 1u));
-    return sign | (kept + up);
-  }
-  let kept = (magnitude - 0x38000000u) >> 13u;
-  let rest = magnitude & 0x1fffu;
-  let up = select(0u, 1u, rest > 0x1000u || (rest == 0x1000u && (kept & 1u) == 1u));
-  return sign | (kept + up);
+  let normal = (magnitude - 0x38000000u + 0xfffu + ((magnitude >> 13u) & 1u)) >> 13u;
+  let shift = 126u - clamp(magnitude >> 23u, 101u, 112u);
+  let mantissa = (magnitude & 0x7fffffu) | 0x800000u;
+  let subnormal = (mantissa + (1u << (shift - 1u)) - 1u + ((mantissa >> shift) & 1u)) >> shift;
+  let finite = select(normal, subnormal, magnitude < 0x38800000u);
+  let special = select(0x7c00u, 0x7e00u, magnitude > 0x7f800000u);
+  return ((bits >> 16u) & 0x8000u) | select(finite, special, magnitude >= 0x477ff000u);
 }
 fn bf16Bits(value: f32) -> u32 {
   let bits = bitcast<u32>(value);
-  if ((bits & 0x7fffffffu) > 0x7f800000u) { return ((bits >> 16u) | 0x40u) & 0xffffu; }
-  return (bits + 0x7fffu + ((bits >> 16u) & 1u)) >> 16u;
+  let rounded = (bits + 0x7fffu + ((bits >> 16u) & 1u)) >> 16u;
+  return select(rounded, (bits >> 16u) | 0x40u, (bits & 0x7fffffffu) > 0x7f800000u);
 }
 `;

@@ -16,6 +16,8 @@ export interface MipPackingParams extends FormulationParams {
   /** Wall-clock limit of the solver; the answer then depends on the machine. */
   readonly seconds?: number;
   readonly seed?: number;
+  /** Go on to the least height (default). Off: any packing within the capacity will do. */
+  readonly minimize?: boolean;
   /** Give the solver a first packing. */
   readonly warmStart?: boolean;
   /** Offsets to start from instead of first fit's; what is no packing is left aside. */
@@ -63,8 +65,9 @@ export async function packByMip(problem: PackingProblem, params: MipPackingParam
     const least = Math.min(bound * unit, height);
     return {
       offsets: spread,
-      height: offsets === undefined ? 0 : height,
+      height,
       lowerBound: least,
+      bound: least > load * unit ? (least > lowerBound * unit ? "search" : "pin") : "load",
       boundTime: time,
       status: infeasible
         ? "infeasible"
@@ -82,7 +85,8 @@ export async function packByMip(problem: PackingProblem, params: MipPackingParam
   const given = params.start?.length === all.length ? kept.map((i) => params.start![i]! / unit) : undefined;
   const start = given !== undefined && isPacking(buffers, spans, given) ? given : firstFit(buffers, relations);
   const known = start === undefined ? Infinity : heightOf(buffers, start);
-  if (known <= Math.min(lowerBound, limit)) return answer(start, lowerBound, false, "first fit", 0);
+  if (known <= (params.minimize === false && capacity < Infinity ? limit : Math.min(lowerBound, limit)))
+    return answer(start, lowerBound, false, "first fit", 0);
 
   const whole = buffers.reduce((sum, { size, alignment = 1 }) => sum + size + alignment, pins);
   const upperBound = Math.min(known, whole, limit);

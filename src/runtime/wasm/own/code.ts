@@ -1,0 +1,140 @@
+/**
+ * WebAssembly code as expressions: each function gives the bytes of an instruction with its operands
+ * before it, so that what is written nests as it computes. Opcodes: WebAssembly core 2.0, section 5.4.
+ */
+export type Code = readonly number[];
+
+/** A parameter or local of the function at hand, by index. */
+export interface Local {
+  readonly index: number;
+  readonly type: ValueType;
+}
+
+export type ValueType = "i32" | "f32" | "v128";
+
+export const TYPE_CODES: Readonly<Record<ValueType, number>> = { i32: 0x7f, f32: 0x7d, v128: 0x7b };
+
+/** Unsigned LEB128. */
+export function unsigned(value: number): number[] {
+  const bytes: number[] = [];
+  let rest = value;
+  do {
+    const low = rest & 0x7f;
+    rest >>>= 7;
+    bytes.push(rest === 0 ? low : low | 0x80);
+  } while (rest !== 0);
+  return bytes;
+}
+
+function signed(value: number): number[] {
+  const bytes: number[] = [];
+  let rest = value | 0;
+  for (;;) {
+    const low = rest & 0x7f;
+    rest >>= 7;
+    const done = (rest === 0 && (low & 0x40) === 0) || (rest === -1 && (low & 0x40) !== 0);
+    bytes.push(done ? low : low | 0x80);
+    if (done) return bytes;
+  }
+}
+
+const floatBytes = (value: number): number[] => [...new Uint8Array(Float32Array.of(value).buffer)];
+
+export const seq = (...codes: readonly Code[]): Code => codes.flat();
+
+export const get = ({ index }: Local): Code => [0x20, ...unsigned(index)];
+export const set = ({ index }: Local, value: Code): Code => [...value, 0x21, ...unsigned(index)];
+
+const op =
+  (...code: readonly number[]) =>
+  (...operands: readonly Code[]): Code => [...operands.flat(), ...code];
+const simd = (code: number): ((...operands: readonly Code[]) => Code) => op(0xfd, ...unsigned(code));
+
+/** i32 arithmetic. */
+export const int = (value: number): Code => [0x41, ...signed(value)];
+export const add = op(0x6a);
+export const sub = op(0x6b);
+export const mul = op(0x6c);
+export const and = op(0x71);
+const geS = op(0x4e);
+
+/** f32 arithmetic. */
+export const float = (value: number): Code => [0x43, ...floatBytes(value)];
+export const addF = op(0x92);
+export const subF = op(0x93);
+export const mulF = op(0x94);
+export const divF = op(0x95);
+export const sqrtF = op(0x91);
+export const toFloat = op(0xb2);
+export const loadF = (address: Code, offset = 0): Code => [...address, 0x2a, 2, ...unsigned(offset)];
+
+/** f32x4 arithmetic. */
+export const load = (address: Code, offset = 0): Code => [...address, 0xfd, 0, 2, ...unsigned(offset)];
+export const store = (address: Code, value: Code, offset = 0): Code => [
+  ...address,
+  ...value,
+  0xfd,
+  11,
+  2,
+  ...unsigned(offset),
+];
+/** One float in all lanes. */
+export const loadSplat = (address: Code, offset = 0): Code => [...address, 0xfd, 9, 2, ...unsigned(offset)];
+/** One float in lane 0, zeros in the others. */
+export const loadOne = (address: Code, offset = 0): Code => [
+  ...address,
+  0xfd,
+  ...unsigned(0x5c),
+  2,
+  ...unsigned(offset),
+];
+/** Stores lane 0. */
+export const storeOne = (address: Code, value: Code, offset = 0): Code => [
+  ...address,
+  ...value,
+  0xfd,
+  ...unsigned(0x5a),
+  2,
+  ...unsigned(offset),
+  0,
+];
+export const splat = simd(0x13);
+export const lane = (value: Code, index: number): Code => [...value, 0xfd, 0x1f, index];
+export const vector = (value: number): Code => {
+  const bytes = floatBytes(value);
+  return [0xfd, 0x0c, ...bytes, ...bytes, ...bytes, ...bytes];
+};
+export const intVector = (value: number): Code => {
+  const bytes = [...new Uint8Array(Int32Array.of(value).buffer)];
+  return [0xfd, 0x0c, ...bytes, ...bytes, ...bytes, ...bytes];
+};
+export const addV = simd(0xe4);
+export const subV = simd(0xe5);
+export const mulV = simd(0xe6);
+export const divV = simd(0xe7);
+export const minV = simd(0xe8);
+export const maxV = simd(0xe9);
+export const negV = simd(0xe1);
+export const nearestV = simd(0x6a);
+export const truncV = simd(0xf8);
+export const addInts = simd(0xae);
+export const shiftLeft = simd(0xab);
+
+/** Sum of the four lanes. */
+export const sumLanes = (value: Local): Code =>
+  addF(addF(lane(get(value), 0), lane(get(value), 1)), addF(lane(get(value), 2), lane(get(value), 3)));
+
+/** `for (; counter < end; counter += step) body`, from where `counter` stands. */
+export const forUp = (counter: Local, end: Code, step: number, body: Code): Code =>
+  seq(
+    [0x02, 0x40, 0x03, 0x40],
+    geS(get(counter), end),
+    [0x0d, 1],
+    body,
+    set(counter, add(get(counter), int(step))),
+    [0x0c, 0, 0x0b, 0x0b],
+  );
+
+/** `if (condition != 0) then`. */
+export const when = (condition: Code, then: Code, otherwise: Code = []): Code =>
+  seq(condition, [0x04, 0x40], then, otherwise.length === 0 ? [] : [0x05], otherwise, [0x0b]);

@@ -1,0 +1,17 @@
+/** Our own WebAssembly kernels, on TensorFlow.js's heap: assembled once, in a module of a few kilobytes. */
+import { ELEMENTWISE } from "./elementwise.ts";
+import { assemble } from "./module.ts";
+import { NORMS } from "./norm.ts";
+import { PRODUCTS } from "./product.ts";
+import { webAssembly, type WasmMemory } from "./webassembly.ts";
+
+/** Functions on addresses of float32 data; their parameters stand with each in its file. */
+export type OwnFunctions = Readonly<Record<string, (...parameters: readonly number[]) => void>>;
+
+let code: object | undefined;
+
+/** The functions on a memory. Needs SIMD. */
+export function ownFunctions(memory: WasmMemory): OwnFunctions {
+  code ??= new webAssembly.Module(assemble([...ELEMENTWISE, ...NORMS, ...PRODUCTS]));
+  return new webAssembly.Instance(code, { env: { memory } }).exports as OwnFunctions;
+}

@@ -1,0 +1,196 @@
+/** Normalisation of contiguous float32 rows; x and y may be one. */
+import {
+  add,
+  addF,
+  addV,
+  and,
+  divF,
+  float,
+  forUp,
+  get,
+  int,
+  load,
+  loadF,
+  loadOne,
+  mul,
+  mulF,
+  mulV,
+  seq,
+  set,
+  splat,
+  sqrtF,
+  store,
+  storeOne,
+  sub,
+  subF,
+  subV,
+  sumLanes,
+  toFloat,
+  vector,
+  type Code,
+  type Local,
+  type ValueType,
+} from "./code.ts";
+import { defineFunction, type WasmFunction } from "./module.ts";
+
+type Scope = (type: ValueType) => Local;
+
+interface Moments {
+  readonly mean: Local;
+  readonly inverse: Local;
+  readonly code: Code;
+}
+
+/** Mean (0 where not `centred`) and 1 / sqrt(mean square of the rest + epsilon) of `bytes` from `x`. */
+function moments(x: Local, bytes: Local, epsilon: Local, centred: boolean, local: Scope): Moments {
+  const at = local("i32");
+  const sums = local("v128");
+  const value = local("v128");
+  const total = local("f32");
+  const mean = local("f32");
+  const inverse = local("f32");
+  const whole = sub(get(bytes), and(get(bytes), int(15)));
+  const count = toFloat([...get(bytes), 0x41, 2, 0x75]);
+  const over = (term: Code, one: Code): Code =>
+    seq(
+      set(at, int(0)),
+      set(sums, vector(0)),
+      set(total, float(0)),
+      forUp(at, whole, 16, seq(set(value, load(add(get(x), get(at)))), set(sums, addV(get(sums), term)))),
+      forUp(at, get(bytes), 4, set(total, addF(get(total), one))),
+      set(total, addF(get(total), sumLanes(sums))),
+    );
+  const element = loadF(add(get(x), get(at)));
+  const difference = local("f32");
+  return {
+    mean,
+    inverse,
+    code: seq(
+      centred ? seq(over(get(value), element), set(mean, divF(get(total), count))) : set(mean, float(0)),
+      over(
+        seq(set(value, subV(get(value), splat(get(mean)))), mulV(get(value), get(value))),
+        seq(set(difference, subF(element, get(mean))), mulF(get(difference), get(difference))),
+      ),
+      set(inverse, divF(float(1), sqrtF(addF(divF(get(total), count), get(epsilon))))),
+    ),
+  };
+}
+
+/** Parameters: x, y, scale, bias, rows, bytes of a row, epsilon. Scale and bias are one row each. */
+const rowNorm = (name: string, centred: boolean, biased: boolean): WasmFunction =>
+  defineFunction(name, ["i32", "i32", "i32", "i32", "i32", "i32", "f32"], (parameters, local) => {
+    const [x, y, scale, bias, rows, bytes, epsilon] = parameters as [Local, Local, Local, Local, Local, Local, Local];
+    const row = local("i32");
+    const at = local("i32");
+    const { mean, inverse, code } = moments(x, bytes, epsilon, centred, local);
+    const shifted = (value: (address: Code) => Code): Code => {
+      const scaled = mulV(
+        mulV(subV(value(add(get(x), get(at))), splat(get(mean))), splat(get(inverse))),
+        value(add(get(scale), get(at))),
+      );
+      return biased ? addV(scaled, value(add(get(bias), get(at)))) : scaled;
+    };
+    return forUp(
+      row,
+      get(rows),
+      1,
+      seq(
+        code,
+        set(at, int(0)),
+        forUp(
+          at,
+          sub(get(bytes), and(get(bytes), int(15))),
+          16,
+          store(
+            add(get(y), get(at)),
+            shifted((address) => load(address)),
+          ),
+        ),
+        forUp(
+          at,
+          get(bytes),
+          4,
+          storeOne(
+            add(get(y), get(at)),
+            shifted((address) => loadOne(address)),
+          ),
+        ),
+        set(x, add(get(x), get(bytes))),
+        set(y, add(get(y), get(bytes))),
+      ),
+    );
+  });
+
+/**
+ * Parameters: x, y, scale, bias, groups in all, groups of one image, channels of a group, bytes of a
+ * channel, epsilon. Scale and bias have one number a channel of the image.
+ */
+const groupNorm = defineFunction(
+  "groupNorm",
+  ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "f32"],
+  (parameters, local) => {
+    const [x, y, scale, bias, groups, period, channels, bytes, epsilon] = parameters as [
+      Local,
+      Local,
+      Local,
+      Local,
+      Local,
+      Local,
+      Local,
+      Local,
+      Local,
+    ];
+    const [group, channel, at, index, size] = Array.from({ length: 5 }, () => local("i32")) as [
+      Local,
+      Local,
+      Local,
+      Local,
+      Local,
+    ];
+    const factor = local("f32");
+    const shift = local("f32");
+    const { mean, inverse, code } = moments(x, size, epsilon, true, local);
+    const shifted = (value: Code): Code => addV(mulV(value, splat(get(factor))), splat(get(shift)));
+    return seq(
+      set(size, mul(get(channels), get(bytes))),
+      forUp(
+        group,
+        get(groups),
+        1,
+        seq(
+          code,
+          set(channel, int(0)),
+          // Remainder: index of the group in its image, then of its first channel, in bytes.
+          set(index, mul(mul([...get(group), ...get(period), 0x6f], get(channels)), int(4))),
+          forUp(
+            channel,
+            get(channels),
+            1,
+            seq(
+              set(factor, mulF(get(inverse), loadF(add(get(scale), get(index))))),
+              set(shift, subF(loadF(add(get(bias), get(index))), mulF(get(mean), get(factor)))),
+              set(at, int(0)),
+              forUp(
+                at,
+                sub(get(bytes), and(get(bytes), int(15))),
+                16,
+                store(add(get(y), get(at)), shifted(load(add(get(x), get(at))))),
+              ),
+              forUp(at, get(bytes), 4, storeOne(add(get(y), get(at)), shifted(loadOne(add(get(x), get(at)))))),
+              set(x, add(get(x), get(bytes))),
+              set(y, add(get(y), get(bytes))),
+              set(index, add(get(index), int(4))),
+            ),
+          ),
+        ),
+      ),
+    );
+  },
+);
+
+export const NORMS: readonly WasmFunction[] = [
+  rowNorm("layerNorm", true, true),
+  rowNorm("layerNormUnbiased", true, false),
+  rowNorm("rmsNorm", false, false),
+  groupNorm,
+];

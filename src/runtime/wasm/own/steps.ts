@@ -1,0 +1,177 @@
+/**
+ * Which steps our own WebAssembly kernels compute, and how they are called. Like tfjs-kernels.ts, only
+ * forms that are tested against the reference kernels; it is also asked while planning, for the scratch
+ * that these forms need instead of the reference kernel's.
+ */
+import type { TensorType } from "../../../ir/types.ts";
+import { broadcastStrides, forEachIndex, sizeOf } from "../../../kernels/access.ts";
+import { isAllFloat32, tfjsCall, type StepShape } from "../tfjs-kernels.ts";
+import { convTranspose } from "./conv-transpose.ts";
+import type { OwnFunctions } from "./index.ts";
+
+/** Where a step's tensors are. */
+export interface StepPlaces {
+  readonly functions: OwnFunctions;
+  /** Byte addresses by operand and result position; of scratch, in order. */
+  input(position: number): number;
+  output(position: number): number;
+  scratch(position: number): number;
+  /** The heap as it is now: what holds views of it is bound anew when it grows. */
+  readonly heap: ArrayBufferLike;
+}
+
+export interface OwnStep {
+  readonly scratch: readonly TensorType[];
+  bind(places: StepPlaces): () => void;
+}
+
+export type OwnSelector = (step: StepShape) => OwnStep | undefined;
+
+const FLOAT = 4;
+
+/** An elementwise function by what the attributes say. */
+const elementwise =
+  (nameOf: (attrs: StepShape["attrs"]) => string): OwnSelector =>
+  ({ inputs, outputs, attrs }) => {
+    const [x] = inputs;
+    if (!x || !outputs[0]) return undefined;
+    const bytes = FLOAT * sizeOf(x.shape);
+    const name = nameOf(attrs);
+    return {
+      scratch: [],
+      bind({ functions, input, output }) {
+        const f = functions[name]!;
+        const [from, to] = [input(0), output(0)];
+        return () => f(from, to, bytes);
+      },
+    };
+  };
+
+const layerNorm: OwnSelector = ({ inputs, outputs, attrs }) => {
+  const [x, scale, bias] = inputs;
+  if (!x || !scale || !outputs[0] || outputs[1] || outputs[2]) return undefined;
+  const count = sizeOf(x.shape.slice(Number(attrs.get("axis"))));
+  if (sizeOf(scale.shape) !== count || (bias && sizeOf(bias.shape) !== count)) return undefined;
+  const rows = sizeOf(x.shape) / count;
+  const epsilon = Number(attrs.get("epsilon"));
+  return {
+    scratch: [],
+    bind({ functions, input, output }) {
+      const f = bias ? functions["layerNorm"]! : functions["layerNormUnbiased"]!;
+      const [from, to, factor, shift] = [input(0), output(0), input(1), bias ? input(2) : 0];
+      return () => f(from, to, factor, shift, rows, FLOAT * count, epsilon);
+    },
+  };
+};
+
+const rmsNorm: OwnSelector = ({ inputs, outputs, attrs }) => {
+  const [x, scale] = inputs;
+  if (!x || !scale || !outputs[0] || outputs[1]) return undefined;
+  const count = sizeOf(x.shape.slice(Number(attrs.get("axis"))));
+  if (sizeOf(scale.shape) !== count) return undefined;
+  const rows = sizeOf(x.shape) / count;
+  const epsilon = Number(attrs.get("epsilon"));
+  return {
+    scratch: [],
+    bind({ functions, input, output }) {
+      const f = functions["rmsNorm"]!;
+      const [from, to, factor] = [input(0), output(0), input(1)];
+      return () => f(from, to, factor, 0, rows, FLOAT * count, epsilon);
+    },
+  };
+};
+
+const groupNorm: OwnSelector = ({ inputs, outputs, attrs }) => {
+  const [x, scale, bias] = inputs;
+  if (!x || !scale || !bias || !outputs[0] || attrs.get("per_channel") !== true) return undefined;
+  const groups = Number(attrs.get("groups"));
+  const [batch, channels] = x.shape as [number, number];
+  const inner = sizeOf(x.shape.slice(2));
+  const epsilon = Number(attrs.get("epsilon"));
+  return {
+    scratch: [],
+    bind({ functions, input, output }) {
+      const f = functions["groupNorm"]!;
+      const [from, to, factor, shift] = [input(0), output(0), input(1), input(2)];
+      return () => f(from, to, factor, shift, batch * groups, groups, channels / groups, FLOAT * inner, epsilon);
+    },
+  };
+};
+
+/** NumPy's matmul; batch dims broadcast. */
+const matMul: OwnSelector = ({ inputs, outputs }) => {
+  const [a, b] = inputs;
+  if (!a || !b || !outputs[0] || a.shape.length < 2 || b.shape.length < 2) return undefined;
+  const [m, k] = a.shape.slice(-2) as [number, number];
+  const n = b.shape.at(-1)!;
+  const rank = Math.max(a.shape.length, b.shape.length);
+  const batchOf = (shape: readonly number[]): number[] => [
+    ...Array.from({ length: rank - shape.length }, () => 1),
+    ...shape.slice(0, -2),
+  ];
+  const [left, right] = [batchOf(a.shape), batchOf(b.shape)];
+  const batch = left.map((dim, d) => (dim === 1 ? right[d]! : dim));
+  const products: [number, number, number][] = [];
+  const strides = [
+    broadcastStrides(left, batch).map((stride) => stride * m * k * FLOAT),
+    broadcastStrides(right, batch).map((stride) => stride * k * n * FLOAT),
+  ];
+  forEachIndex(batch, strides, (i, [p = 0, q = 0]) => products.push([p, q, i * m * n * FLOAT]));
+  return {
+    scratch: [],
+    bind({ functions, input, output }) {
+      const f = functions["product"]!;
+      const calls = products.map(([p, q, r]) => [input(0) + p, input(1) + q, output(0) + r] as const);
+      return () => {
+        for (const [p, q, r] of calls) f(p, q, r, m, n, k, FLOAT * k, FLOAT, FLOAT * n, FLOAT * n);
+      };
+    },
+  };
+};
+
+/** A B' with B's rows along k, as exporters write linear layers; bias of one number a column. */
+const gemm: OwnSelector = ({ inputs, outputs, attrs }) => {
+  const [a, b, c] = inputs;
+  const output = outputs[0];
+  if (!a || !b || !output || attrs.get("transA") === 1 || attrs.get("transB") !== 1 || attrs.has("activation"))
+    return undefined;
+  const [m, n] = output.shape as [number, number];
+  const k = a.shape[1]!;
+  if (c && (attrs.get("beta") !== 1 || sizeOf(c.shape) !== n || c.shape.at(-1) !== n)) return undefined;
+  const alpha = Number(attrs.get("alpha"));
+  return {
+    scratch: [],
+    bind({ functions, input, output: to }) {
+      const f = functions["dots"]!;
+      const [left, right, result, bias] = [input(0), input(1), to(0), c ? input(2) : 0];
+      return () => f(left, right, result, bias, m, n, k, alpha);
+    },
+  };
+};
+
+const SELECTORS: ReadonlyMap<string, OwnSelector> = new Map([
+  ["Gelu", elementwise((attrs) => (attrs.get("approximate") === "tanh" ? "geluTanh" : "gelu"))],
+  ["Sigmoid", elementwise(() => "sigmoid")],
+  ["Tanh", elementwise(() => "tanh")],
+  ["Erf", elementwise(() => "erf")],
+  ["LayerNormalization", layerNorm],
+  ["RMSNormalization", rmsNorm],
+  ["GroupNormalization", groupNorm],
+  ["MatMul", matMul],
+  ["Gemm", gemm],
+  ["ConvTranspose", convTranspose],
+]);
+
+/** How our kernels compute a step (results without scratch), or undefined where they don't. */
+export function ownStep(kernel: string, step: StepShape): OwnStep | undefined {
+  const selector = SELECTORS.get(kernel);
+  return selector !== undefined && isAllFloat32(step) ? selector(step) : undefined;
+}
+
+/**
+ * Scratch that a step needs on this backend; undefined where the reference kernel computes it and brings
+ * its own. `inputs`, `outputs`: shapes without scratch.
+ */
+export function nativeScratch(kernel: string, step: StepShape): readonly TensorType[] | undefined {
+  return ownStep(kernel, step)?.scratch ?? (tfjsCall(kernel, step) === undefined ? undefined : []);
+}
