@@ -13,9 +13,23 @@ const ids = (list: readonly number[]): ValueId[] => list as ValueId[];
 
 /** The program behind a random plan. */
 function programOf(plan: Plan): Program {
-  const value = ({ layout: _, viewOf, source, storage, ...own }: Plan["values"][number]): ProgramValue => ({
-    ...own,
-    id: own.id as ValueId,
+  const value = ({
+    id,
+    name,
+    kind,
+    dtype,
+    shape,
+    bytes,
+    viewOf,
+    source,
+    storage,
+  }: Plan["values"][number]): ProgramValue => ({
+    id: id as ValueId,
+    name,
+    kind,
+    dtype,
+    shape,
+    bytes,
     storage: { value: storage.value as ValueId, offset: storage.offset },
     ...(viewOf === null ? {} : { viewOf: viewOf as ValueId }),
     ...(source === null ? {} : { source }),
