@@ -155,7 +155,7 @@ function orderStep(step: Plan["steps"][number]): object {
 
 function orderMapping(mapping: PlanMapping): object {
   const { fastMemory, slowMemory, method, proof, evaluations, allSlowSeconds, allFastSeconds } = mapping;
-  const { capacity, lambda, units, kappa, beta, mu, secondsPerByte, drops } = mapping;
+  const { capacity, lambda, units, kappa, beta, mu, lagrangianSeconds, refined, secondsPerByte, drops } = mapping;
   return {
     fastMemory,
     slowMemory,
@@ -170,6 +170,18 @@ function orderMapping(mapping: PlanMapping): object {
     kappa,
     beta,
     mu,
+    lagrangianSeconds,
+    ...(refined === undefined
+      ? {}
+      : {
+          refined: {
+            lambda: refined.lambda,
+            beta: refined.beta,
+            nu: refined.nu,
+            sigma: refined.sigma,
+            rho: refined.rho.map(({ value, from, prices }) => ({ value, from, prices })),
+          },
+        }),
     secondsPerByte,
     drops: drops.map(({ step, value, savedSeconds, residencySeconds, copySeconds, reason }) => ({
       step,
