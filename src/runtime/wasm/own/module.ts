@@ -23,9 +23,6 @@ export function defineFunction(
   return { name, parameters, locals, body };
 }
 
-/** "\\0asm", version 1. */
-const MAGIC = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
-
 const vec = (items: readonly (readonly number[])[]): number[] => [...unsigned(items.length), ...items.flat()];
 const section = (id: number, content: readonly number[]): number[] => [id, ...unsigned(content.length), ...content];
 const text = (value: string): number[] => {
