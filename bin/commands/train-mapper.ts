@@ -49,8 +49,7 @@ export const trainMapperCommand: Command = {
     const from = text(flags, "resume");
     const resume =
       from === undefined ? undefined : readCheckpoint(new TextDecoder().decode(await readBytes(from)), from);
-    const count =
-      resume === undefined ? whole("games", 1) : resume.games.filter((name) => name.startsWith("random")).length;
+    const count = resume === undefined ? whole("games", 1) : resume.games.filter((name) => name.startsWith("random")).length;
     const { signal, dispose } = interruptSignal();
     const line = progressLine();
     try {

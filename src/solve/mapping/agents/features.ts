@@ -54,7 +54,7 @@ export function newObserver(instance: Instance, tables: PriceTables, bound: numb
 function fillStatics({ instance, tables, meanTime, statics, meanLambda }: Observer): void {
   const { steps, accesses, bandwidth, stepOf, versionOf, bytes, next, previous, kind } = instance;
   const { lambda, beta, mu } = tables.prices;
-  const capacity = Math.max(1, instance.largestRoom);
+  const capacity = instance.largestRoom;
   const slowBytes = new Float64Array(steps);
   for (let a = 0; a < accesses; a++) slowBytes[stepOf[a]!]! += instance.slowBytes[a]!;
   // Prefix sums of the time, and of the bandwidth that copies would find, with everything slow.
@@ -78,7 +78,7 @@ function fillStatics({ instance, tables, meanTime, statics, meanLambda }: Observ
     const price = (seconds: number): number => (seconds === Infinity ? 9 : Math.max(-9, squash(seconds / copy)));
     let k = a * STATIC_FEATURES;
     const put = (x: number): void => void (statics[k++] = x);
-    put(size / capacity > 1 ? 2 : size / capacity);
+    put(size > capacity ? 2 : size / capacity);
     put(squash(after - t));
     put(squash(t - before));
     put(next[a]! < 0 ? 1 : 0);
@@ -150,12 +150,12 @@ export function observe(
   let k = ACTION_FEATURES;
   const row = access * STATIC_FEATURES;
   for (let j = 0; j < STATIC_FEATURES; j++) out[k++] = statics[row + j]!;
-  const capacity = Math.max(1, instance.largestRoom);
+  const capacity = instance.largestRoom;
   for (const distance of SAMPLES) {
     const s = t + distance;
     if (s >= 0 && s < steps) {
       const free = state.ceiling[s]! - state.addresses.taken[s]!;
-      out[k] = free / capacity;
+      out[k] = capacity > 0 ? free / capacity : 0;
       out[k + 1] = free >= instance.footprint[version]! ? 1 : 0;
       out[k + 2] = squash((4 * state.idle[s]!) / (size || 1));
       out[k + 3] = meanLambda > 0 ? squash(tables.prices.lambda[s]! / meanLambda) : 0;
