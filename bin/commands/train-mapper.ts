@@ -31,7 +31,7 @@ export const trainMapperCommand: Command = {
     const { train } = await import("../../src/runtime/training/train.ts");
     const { weightsFiles, trainingPicture } = await import("../../src/runtime/training/results.ts");
     const { trainingGames, validationGames } = await import("../../src/mapper-games.ts");
-    const { writePicture } = await import("../picture.ts");
+    const { pngOf } = await import("../png.ts");
     const whole = (name: string, least: number): number => {
       const value = required(flags, name);
       const number = Number(value);
@@ -49,7 +49,8 @@ export const trainMapperCommand: Command = {
     const from = text(flags, "resume");
     const resume =
       from === undefined ? undefined : readCheckpoint(new TextDecoder().decode(await readBytes(from)), from);
-    const count = resume === undefined ? whole("games", 1) : resume.games.filter((name) => name.startsWith("random")).length;
+    const count =
+      resume === undefined ? whole("games", 1) : resume.games.filter((name) => name.startsWith("random")).length;
     const { signal, dispose } = interruptSignal();
     const line = progressLine();
     try {
@@ -67,7 +68,10 @@ export const trainMapperCommand: Command = {
       });
       line.done();
       await writeWhole(checkpointFile, JSON.stringify(checkpoint));
-      if (picture !== undefined) await writePicture(picture, trainingPicture(checkpoint.log));
+      if (picture !== undefined) {
+        const svg = trainingPicture(checkpoint.log);
+        await writeWhole(picture, picture.endsWith(".png") ? await pngOf(svg) : svg);
+      }
       if (!finished) {
         process.stderr.write(`stopped at step ${checkpoint.step} of ${checkpoint.steps}: --resume ${checkpointFile}\n`);
         return 130;

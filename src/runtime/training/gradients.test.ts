@@ -12,10 +12,11 @@ import {
   TRANSITION,
 } from "../../solve/mapping/agents/network.ts";
 import { ACTIONS } from "../../solve/mapping/agents/actions.ts";
-import { prepareAgent } from "../../solve/mapping/agents/play.ts";
+import { prepareAgent, pricePolicy } from "../../solve/mapping/agents/play.ts";
+import { proposalSearch } from "../../solve/mapping/agents/regal.ts";
 import { prepare } from "../../solve/mapping/instance.ts";
 import { seededRandom } from "../../solve/random.ts";
-import { batchOf, record, solvedEpisode } from "./episodes.ts";
+import { actionsOfPlan, batchOf, record, solvedEpisode } from "./episodes.ts";
 import { type Batch, gradientsOf, layers, startTraining, tensorsOf } from "./gradients.ts";
 import { syntheticGame } from "./synthetic.ts";
 
@@ -132,5 +133,14 @@ test("rewards of an episode add up to what was still to be saved", () => {
   for (let a = 0; a < episode.actions.length; a++) {
     const rest = episode.rewards.slice(a).reduce((sum, x) => sum + x, 0);
     expect(rest).toBeCloseTo(episode.toGo[a]!, 4);
+  }
+});
+
+test("a game's plan names the game's actions", () => {
+  for (const seed of [1, 2, 5]) {
+    const other = prepareAgent(prepare(syntheticGame(seed)), { seed: 0, budget: 1 });
+    const { instance, tables, bound } = other.observer;
+    const { plan, seconds } = proposalSearch(pricePolicy, instance, { seed, budget: 20, tables, bound });
+    expect(record(0, other, actionsOfPlan(instance, plan!), () => undefined).seconds).toBeCloseTo(seconds, 12);
   }
 });
