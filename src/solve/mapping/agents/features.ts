@@ -23,6 +23,8 @@ const STATE_FEATURES = 8;
 export const FEATURES = ACTION_FEATURES + STATIC_FEATURES + SAMPLES.length * PER_SAMPLE + STATE_FEATURES;
 /** Where in an action's block its cost under the prices is, in mean steps: what the price prior is made of. */
 export const COST_FEATURE = 5;
+/** Where it says that the action is the cheapest. */
+export const CHEAPEST_FEATURE = 6;
 export const FEATURES_PER_ACTION = PER_ACTION;
 
 /** What does not change while an instance is played. */
@@ -144,7 +146,7 @@ export function observe(
     out[at + 3] = squash(move.storeStall / copy);
     out[at + 4] = Math.min(9, squash(cost / copy));
     out[at + COST_FEATURE] = Math.min(20, cost / (0.15 * meanTime));
-    out[at + 6] = at === cheapest ? 1 : 0;
+    out[at + CHEAPEST_FEATURE] = at === cheapest ? 1 : 0;
     out[at + 7] = squash(move.last - move.from + 1);
   }
   let k = ACTION_FEATURES;
