@@ -18,7 +18,7 @@ const FIT_LIMIT = 3000;
 const SEARCH_LIMIT = 3000;
 const SEARCH_PAIRS = 2_000_000;
 const LOCAL_SEARCH_LIMIT = 400;
-/** Of the bound: a greedy packing further above it is not brought down by more of the same. */
+/** A greedy packing further above the goal is not brought down to it by more of the same. */
 const NEAR = 0.08;
 
 /** Improves `best` until the aim is reached or the effort spent. */
@@ -28,7 +28,7 @@ export function improve(best: Incumbent, aim: Aim, switches: Switches, effort: E
   const done = (): boolean => best.height < Infinity && (reached(best, aim) || spent(effort));
   if (done()) return;
   const trial = new Float64Array(n);
-  if ((switches.greedyFits && n <= FIT_LIMIT) || best.height === Infinity) {
+  const fits = (): void => {
     for (const [name, order] of fitOrders(boxes)) {
       const sorted = order();
       for (const tight of [true, false]) {
@@ -38,17 +38,22 @@ export function improve(best: Incumbent, aim: Aim, switches: Switches, effort: E
         offer(best, trial, `${tight ? "best" : "first"} fit by ${name}`);
       }
     }
-  }
+  };
   const random = seededRandom(switches.seed);
-  const searchable = switches.exact && n <= SEARCH_LIMIT && pairsOf(boxes) <= SEARCH_PAIRS;
   const restart = (steps: number): void => {
     if (switches.restarts && boxes.rules?.rigid !== true)
       restartSkyline(best, aim, switches, within(effort, steps), random);
   };
-  if (!searchable) restart(0.9 * left(effort));
-  else if (best.height <= best.bound.bytes * (1 + NEAR)) restart(Math.min(left(effort) / 4, 60 * n));
+  const searchable = switches.exact && n <= SEARCH_LIMIT && pairsOf(boxes) <= SEARCH_PAIRS;
+  const fitting = switches.greedyFits && n <= FIT_LIMIT;
+  // Far from the goal, the search gets there sooner.
+  const low = Math.max(best.bound.bytes, aim.goal);
+  const near = !searchable || best.height <= low * (1 + NEAR);
+  if (best.height === Infinity || (fitting && near)) fits();
+  if (!done() && near) restart(searchable ? Math.min(left(effort) / 4, 60 * n) : 0.9 * left(effort));
   if (searchable && !done())
     close(best, aim, switches, within(effort, switches.localSearch ? 0.8 * left(effort) : Infinity));
+  if (fitting && !near && !done()) fits();
   if (switches.localSearch && n <= LOCAL_SEARCH_LIMIT && !done())
     climb(best, aim, within(effort, left(effort) / 2), random);
   if (!done()) restart(left(effort));

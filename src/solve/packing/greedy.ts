@@ -4,7 +4,7 @@ import { byFalling } from "./order.ts";
 import { loads } from "./sections.ts";
 
 /** Priorities for skyline passes, the best ones on real graphs first. */
-export function skylineRules({ count, size, sections }: Boxes): readonly (readonly [string, Float64Array])[] {
+export function skylineRules({ count, size, sections }: Boxes): readonly (readonly [string, () => Float64Array])[] {
   const { from, to } = sections;
   const column = (rule: (i: number) => number): Float64Array => {
     const values = new Float64Array(count);
@@ -12,9 +12,9 @@ export function skylineRules({ count, size, sections }: Boxes): readonly (readon
     return values;
   };
   return [
-    ["area", column((i) => size[i]! * (to[i]! - from[i]!))],
-    ["size", size],
-    ["duration", column((i) => to[i]! - from[i]!)],
+    ["area", () => column((i) => size[i]! * (to[i]! - from[i]!))],
+    ["size", () => size],
+    ["duration", () => column((i) => to[i]! - from[i]!)],
   ];
 }
 

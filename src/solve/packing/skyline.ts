@@ -9,6 +9,9 @@ import type { Sections } from "./sections.ts";
 /** One pass by falling `priority` (positive). Fills `offsets`; returns the height, or Infinity where it reaches `limit`. */
 export type SkylinePass = (priority: Float64Array, offsets: Float64Array, limit?: number) => number;
 
+/** Buffers that are looked at one by one rather than through the tree. */
+const FEW = 48;
+
 /** Passes over the same buffers share their tables. */
 export function skylinePacker({ from, to, byStart, count }: Sections, sizes: Float64Array): SkylinePass {
   const n = sizes.length;
@@ -125,7 +128,15 @@ export function skylinePacker({ from, to, byStart, count }: Sections, sizes: Flo
       const floor = height[segment]!;
       found = -1;
       foundPriority = -1;
-      query(1, 0, leaves, firstRank[segment]!, end);
+      const lastRank = firstRank[end]!;
+      if (lastRank - firstRank[segment]! <= FEW) {
+        // Within a narrow segment start few: looked at one by one, in order of memory.
+        for (let rank = firstRank[segment]!; rank < lastRank; rank++)
+          if (leastEnd[leaves + rank]! <= end && most[leaves + rank]! > foundPriority) {
+            foundPriority = most[leaves + rank]!;
+            found = rank;
+          }
+      } else query(1, 0, leaves, firstRank[segment]!, end);
       if (found < 0) {
         const previous = before[segment]!;
         const leftHeight = previous >= 0 ? height[previous]! : Infinity;
@@ -144,7 +155,13 @@ export function skylinePacker({ from, to, byStart, count }: Sections, sizes: Flo
       let k = leaves + found;
       leastEnd[k] = GONE;
       most[k] = -1;
-      for (k >>= 1; k >= 1; k >>= 1) pull(k);
+      for (k >>= 1; k >= 1; k >>= 1) {
+        const oldEnd = leastEnd[k]!;
+        const oldMost = most[k]!;
+        pull(k);
+        // Nothing changes further up.
+        if (leastEnd[k] === oldEnd && most[k] === oldMost) break;
+      }
       left--;
       offsets[buffer] = floor;
       const above = floor + sizes[buffer]!;

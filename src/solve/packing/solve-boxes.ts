@@ -88,7 +88,7 @@ export function solveBoxes(
     for (const [name, priority] of skylineRules(boxes)) {
       if (done()) break;
       pass ??= skylinePacker(boxes.sections, boxes.size);
-      pass(priority, trial);
+      pass(priority(), trial);
       take(`skyline by ${name}`);
     }
   }
