@@ -44,7 +44,7 @@ export interface Search {
   componentTop: number;
 
   /** How this run chooses: see `chooseSection` and `listCandidates`. */
-  scoring: number;
+  weighted: boolean;
   attraction: number;
   exactWidth: number;
   levelTop: number;
@@ -86,7 +86,7 @@ export function newSearch(boxes: Boxes, tricks: SearchTricks, seed: number): Sea
     // Components of one level of recursion are disjoint, and a level has at least one buffer placed.
     components: new Int32Array(4 * (boxes.sections.count + n) + 16),
     componentTop: 0,
-    scoring: 0,
+    weighted: false,
     attraction: 0,
     exactWidth: 1,
     levelTop: 1,
@@ -142,7 +142,7 @@ export function decide(
   const { floorTop, leastTop, placedTop } = state;
   for (let run = 0; outcome === LIMIT && !search.mustStop(); run++) {
     const pick = (n: number): number => Math.floor(random() * n);
-    search.scoring = pick(all.weights ? 3 : 2);
+    search.weighted = all.weights && random() < 0.5;
     const [byWidth, bySize] = EXPONENTS[pick(EXPONENTS.length)]!;
     const noise = random() < 0.5 ? 0.1 : 0.4;
     search.exactWidth = random() < 0.5 ? 1 : 20;

@@ -7,7 +7,7 @@ import { SKY } from "./state.ts";
  * its valley and the least place above the bottom that a buffer there can take.
  */
 export function chooseSection(search: Search, from: number, to: number): boolean {
-  const { state, scoring, attraction, capacity } = search;
+  const { state, weighted, attraction, capacity } = search;
   const { memberStart, members, floor, offset, least, size, total, ceiling, weight, conflict } = state;
   const findForced = search.tricks.forced;
   search.rangeFrom = from;
@@ -53,8 +53,8 @@ export function chooseSection(search: Search, from: number, to: number): boolean
         } else alone = -1;
         if (forced) continue;
         const slack = ceiling[t]! - h - total[t]!;
-        let score = scoring === 0 ? choices * (slack > 0 ? 1.5 : 1) + h / capacity : (slack / capacity) * 50 + choices;
-        if (scoring === 2) score /= Math.sqrt(weight[t]!);
+        let score = (slack / capacity) * 50 + choices;
+        if (weighted) score /= Math.sqrt(weight[t]!);
         if (attraction > 0 && conflict >= 0) {
           const distance = t > conflict ? t - conflict : conflict - t;
           score += distance < 20 ? attraction * distance * 0.05 : attraction;
