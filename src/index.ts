@@ -26,6 +26,16 @@ export { planJsonSchema, type Placement, type Plan, type PlanValue } from "./pla
 export { simulate } from "./plan/simulate.ts";
 export { verify, type Violation } from "./plan/verify.ts";
 export { writePlan } from "./plan/write.ts";
-export { pack, type PackingParams, type PackingProblem, type PackingResult } from "./solve/packing/index.ts";
+export {
+  explainInfeasible,
+  faultOfPacking,
+  pack,
+  type Infeasibility,
+  type PackingBuffer,
+  type PackingParams,
+  type PackingProblem,
+  type PackingProgress,
+  type PackingResult,
+} from "./solve/packing/index.ts";
 export { builtinTargets, checkTarget, loadTarget, withCapacity, type Target } from "./target/index.ts";
 export { VERSION } from "./version.ts";
