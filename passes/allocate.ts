@@ -74,7 +74,8 @@ export function allocate(
         return {
           lower: from,
           upper: to,
-          size: bytes,
+          // Whole blocks: bounds and heights then count as the target does, and the search need not care.
+          size: alignUp(bytes, arenaMemory.alignment),
           alignment: arenaMemory.alignment,
           ...(offset === undefined ? {} : { offset }),
         };
@@ -138,7 +139,7 @@ function packMemory(
   const buffers = ranges.map(({ from, to, bytes }) => ({
     lower: from,
     upper: to,
-    size: bytes,
+    size: alignUp(bytes, memory.alignment),
     alignment: memory.alignment,
   }));
   const packed = pack({ buffers, capacity: memory.bytes });
