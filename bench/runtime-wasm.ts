@@ -134,20 +134,17 @@ async function main(args: readonly string[]): Promise<void> {
   if (args.includes("--light") && existsSync(LIGHT))
     for (const file of readdirSync(LIGHT).filter((name) => name.endsWith(".onnx")))
       jobs.push([basename(file, ".onnx"), () => join(LIGHT, file)]);
-  const rows: string[][] = [HEAD];
+  const print = (row: readonly string[]): void =>
+    console.log(row.map((cell, c) => (c === 0 ? cell.padEnd(29) : cell.padStart(HEAD[c]!.length + 2))).join(" "));
+  print(HEAD);
   for (const [label, make] of jobs) {
     if (!wanted(label)) continue;
     try {
-      rows.push(cells(await compare(label, make(), runs)));
+      print(cells(await compare(label, make(), runs)));
     } catch (error) {
-      rows.push([label, String(error instanceof Error ? error.message : error)]);
+      print([label, String(error instanceof Error ? error.message : error)]);
     }
   }
-  const widths = HEAD.map((_, c) =>
-    Math.max(...rows.filter((row) => row.length > 2).map((row) => row[c]?.length ?? 0)),
-  );
-  for (const row of rows)
-    console.log(row.map((cell, c) => (c === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[c]!))).join("  "));
 }
 
 await main(process.argv.slice(2));

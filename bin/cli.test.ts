@@ -2,33 +2,11 @@
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { main } from "./main.ts";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { strata } from "./command-line.test-util.ts";
 
 let folder = "";
 const at = (name: string): string => join(folder, name);
-
-/** One command line: its exit code and what it wrote. */
-async function strata(...argv: string[]): Promise<{ code: number; out: string; err: string }> {
-  let out = "";
-  let err = "";
-  const write = (sink: (text: string) => void) => (chunk: unknown, done?: unknown) => {
-    sink(typeof chunk === "string" ? chunk : new TextDecoder().decode(chunk as Uint8Array));
-    if (typeof done === "function") done();
-    return true;
-  };
-  const spies = [
-    vi.spyOn(process.stdout, "write").mockImplementation(write((text) => (out += text)) as never),
-    vi.spyOn(process.stderr, "write").mockImplementation(write((text) => (err += text)) as never),
-    vi.spyOn(console, "log").mockImplementation((...items) => void (out += `${items.join(" ")}\n`)),
-    vi.spyOn(console, "error").mockImplementation((...items) => void (err += `${items.join(" ")}\n`)),
-  ];
-  try {
-    return { code: await main(argv), out, err };
-  } finally {
-    for (const spy of spies) spy.mockRestore();
-  }
-}
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "strata-cli-"));

@@ -16,6 +16,7 @@ import { reportCommand } from "./commands/report.ts";
 import { runCommand as runVerb } from "./commands/run.ts";
 import { schemaCommand } from "./commands/schema.ts";
 import { targetsCommand } from "./commands/targets.ts";
+import { trainMapperCommand } from "./commands/train-mapper.ts";
 import { verifyCommand } from "./commands/verify.ts";
 
 const COMMANDS: readonly Command[] = [
@@ -33,6 +34,7 @@ const COMMANDS: readonly Command[] = [
   passesCommand,
   targetsCommand,
   calibrateCommand,
+  trainMapperCommand,
   schemaCommand,
 ];
 

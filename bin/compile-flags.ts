@@ -9,6 +9,7 @@ import { modelFlags, modelOptions } from "./model-flags.ts";
 import { byteCount, pairs, whole } from "./pairs.ts";
 import { progressLine } from "./progress.ts";
 import { paint } from "./style.ts";
+import { stopRequested } from "./thread.ts";
 
 export const compileOptions = (yargs: Argv): Argv =>
   modelOptions(yargs)
@@ -88,6 +89,7 @@ export async function compileFromFlags(path: string, flags: Flags): Promise<Comp
       : {
           mapMemory: {
             ...mapMemory,
+            shouldStop: stopRequested,
             onProgress: ({ method, seconds, bound, evaluations, budget: all }) =>
               line.update(
                 `map-memory ${method}: ${formatSeconds(seconds)}, bound ${formatSeconds(bound)}, ${evaluations} of ${all} evaluations`,

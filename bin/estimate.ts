@@ -1,4 +1,5 @@
 /** Estimates plan without limits and compare afterwards. */
+import { fastMemoryOf, needsMapping } from "../passes/map-memory/memories.ts";
 import type { Plan } from "../src/plan/schema.ts";
 import type { Target } from "../src/target/index.ts";
 import { texts, type Flags } from "./command.ts";
@@ -9,8 +10,15 @@ export function unlimited(flags: Flags, target: Target | undefined): { limits: M
   const limits = new Map(target?.memories.map(({ name, bytes }) => [name, bytes]));
   for (const [memory, size] of pairs("--capacity", texts(flags, "capacity")))
     limits.set(memory, byteCount("--capacity", size));
-  const names = target?.memories.map(({ name }) => name) ?? [];
-  return { limits, flags: { ...flags, capacity: names.map((name) => `${name}=${Number.MAX_SAFE_INTEGER}`) } };
+  // What is mapped is brought to the fast memory in turn: boundless, it would hold everything.
+  const asked = texts(flags, "pass").some((item) => item.split(":")[0] === "map-memory");
+  const fast = target !== undefined && (asked || needsMapping(target)) ? fastMemoryOf(target).memory.name : undefined;
+  const names = (target?.memories.map(({ name }) => name) ?? []).filter((name) => name !== fast);
+  const kept = texts(flags, "capacity").filter((item) => item.startsWith(`${fast}=`));
+  return {
+    limits,
+    flags: { ...flags, capacity: [...names.map((name) => `${name}=${Number.MAX_SAFE_INTEGER}`), ...kept] },
+  };
 }
 
 /** Capacities by memory: the flags' and target's, or the plan's own for a target from a file. */

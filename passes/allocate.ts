@@ -124,7 +124,9 @@ const problemOf = (
 ): PackingProblem => ({
   buffers: ranges.map(({ root, from, to, bytes }) => {
     const offset = pins.get(root);
-    const buffer = { lower: from, upper: to, size: bytes, alignment: memory.alignment };
+    // Whole blocks: bounds and heights then count as the target does, and the search need not care.
+    const size = alignUp(bytes, memory.alignment);
+    const buffer = { lower: from, upper: to, size, alignment: memory.alignment };
     return offset === undefined ? buffer : { ...buffer, offset };
   }),
   capacity: memory.bytes,

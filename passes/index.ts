@@ -43,6 +43,7 @@ export {
   passByName,
   schedule,
 };
+export * as mappingGame from "./map-memory/game.ts";
 export type { Allocation, AllocateOptions, Placed } from "./allocate.ts";
 export type { LiveRange, Peak } from "./liveness.ts";
 export type { MapMemoryOptions, MemoryMapping } from "./map-memory/index.ts";
@@ -165,7 +166,7 @@ export function planGraph(
       }),
       seed,
       budget: options.budget,
-      deterministic: true,
+      deterministic: mapped?.mapping.interrupted !== true,
     },
   });
   return { plan, program };

@@ -1,4 +1,4 @@
-// Compiles to dist/ with tsc, then adds what tsc does not copy: the generated protobuf module and the JSON Schema.
+// Compiles to dist/ with tsc, then adds what tsc does not copy: the generated protobuf module, weights, targets and the JSON Schema.
 import { execFileSync } from "node:child_process";
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -19,6 +19,8 @@ for (const name of readdirSync(proto)) {
   if (/\.(js|d\.ts)$/.test(name)) cpSync(join(proto, name), join(dist, "src", "onnx", "proto", name));
 }
 
+const weights = ["src", "solve", "mapping", "agents", "weights"];
+cpSync(join(root, ...weights), join(dist, ...weights), { recursive: true });
 cpSync(join(root, "src", "target", "builtin"), join(dist, "src", "target", "builtin"), { recursive: true });
 
 const bin = join(dist, "bin", "strata.js");

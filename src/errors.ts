@@ -294,6 +294,10 @@ export const invalidBinding = (what: string, message: string, help?: string): In
 export const invalidFlag = (flag: string, value: string, message: string): InputError =>
   new InputError({ code: "invalid-flag", message: `${quote(value)}: ${message}`, where: flag });
 
+/** A checkpoint of a training that can't go on from it. */
+export const invalidCheckpoint = (where: string, message: string): InputError =>
+  new InputError({ code: "invalid-checkpoint", message, where, help: "start over without --resume" });
+
 /** A mapping game that makes no sense. */
 export const invalidGame = (where: string, message: string): InputError =>
   new InputError({
@@ -302,6 +306,10 @@ export const invalidGame = (where: string, message: string): InputError =>
     where,
     help: 'a game is {"hw": {"C", "Bs", "Bf"}, "sizes": [bytes], "outputs": [value], "instr": [{"c", "reads", "writes"}]}',
   });
+
+/** Weights of an agent that this version can't use. */
+export const invalidWeights = (where: string, message: string): InputError =>
+  new InputError({ code: "invalid-weights", message, where, help: "strata train-mapper makes a new set" });
 
 /** A node breaks the rules of its operator (rank, dtype, attribute, operand count). */
 export const invalidNode = (node: string, op: string, message: string): InputError =>

@@ -1,6 +1,7 @@
 import { compileFromFlags, compileOptions } from "../compile-flags.ts";
 import { isSet, required, text, type Command } from "../command.ts";
 import { writeWhole } from "../files.ts";
+import { stopRequested } from "../thread.ts";
 
 export const compileCommand: Command = {
   command: "compile <model>",
@@ -41,6 +42,6 @@ export const compileCommand: Command = {
     else if (isSet(flags, "json"))
       process.stdout.write(`${JSON.stringify({ ...plan.summary, ...mappingFigures(plan) })}\n`);
     else process.stdout.write(`${summaryLine(plan, seconds)}\n`);
-    return 0;
+    return stopRequested() ? 130 : 0;
   },
 };

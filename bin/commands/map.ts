@@ -1,37 +1,49 @@
 import { isSet, required, text, type Command } from "../command.ts";
 import { readBytes } from "../files.ts";
-import { interruptSignal } from "../interrupt.ts";
 import { progressLine } from "../progress.ts";
+import { stopRequested } from "../thread.ts";
+import type { MapParams } from "../../src/solve/mapping/index.ts";
 
 export const mapCommand: Command = {
   command: "map <game>",
   describe: "play the memory mapping game: which accesses a small fast memory serves, with a certified gap",
   examples: [
     ["$0 map game.json", "latency, what mapping nothing costs, and a bound that no plan can pass"],
+    ["$0 map game.json --agent regal", "the mapping of a trained agent, beside the same bound"],
     ["$0 map game.json --budget 50000 --json", "search for longer; one JSON document"],
   ],
   options: (yargs) =>
     yargs
       .positional("game", { type: "string", demandOption: true, describe: "game file, or - for standard input" })
       .option("budget", { type: "string", describe: "evaluations; by the size of the game where left out" })
-      .option("seed", { type: "string", default: "0", describe: "seed of the search" }),
+      .option("seed", { type: "string", default: "0", describe: "seed of the search" })
+      .option("agent", {
+        type: "string",
+        choices: ["muzero", "alphazero", "regal"],
+        describe: "search by this agent alone, after the bound and the heuristics",
+      })
+      .option("weights", {
+        type: "string",
+        describe: "weights of the agent (train-mapper); those shipped where left out",
+      }),
   async run(flags) {
     const { mapMemory, readGame } = await import("../../src/solve/mapping/index.ts");
     const { formatSeconds } = await import("../../src/report/bytes.ts");
     const file = required(flags, "game");
     const budget = text(flags, "budget");
     const problem = readGame(parseJson(await readBytes(file), file, await errors()));
+    const agent = text(flags, "agent");
     const options = {
+      ...(agent === undefined ? {} : await agentOnly(agent, text(flags, "weights"))),
       ...(budget === undefined ? {} : { budget: count("--budget", budget, 1, await errors()) }),
       seed: count("--seed", text(flags, "seed") ?? "0", 0, await errors()),
     };
     const started = performance.now();
-    const { signal, dispose } = interruptSignal();
     const line = progressLine();
     try {
       const result = mapMemory(problem, {
         ...options,
-        shouldStop: () => signal.aborted,
+        shouldStop: stopRequested,
         onProgress: ({ method, seconds, bound, evaluations, budget: whole }) =>
           line.update(
             `${method}: ${formatSeconds(seconds)}, bound ${formatSeconds(bound)}, ${evaluations} of ${whole} evaluations`,
@@ -51,13 +63,20 @@ export const mapCommand: Command = {
           `${formatSeconds(seconds)} (all slow ${formatSeconds(allSlowSeconds)}, ${ratio.toFixed(3)}x; bound ${formatSeconds(bound)}, gap ${(100 * gap).toFixed(3)}%) by ${method}, ${evaluations} evaluations, ${wallSeconds.toFixed(2)} s; simulated\n`,
         );
       }
-      return signal.aborted ? 130 : 0;
+      return stopRequested() ? 130 : 0;
     } finally {
       line.done();
-      dispose();
     }
   },
 };
+
+/** Every other search is off. */
+async function agentOnly(name: string, weights: string | undefined): Promise<MapParams> {
+  const { agentByName } = await import("../../src/solve/mapping/agents/agents.ts");
+  const { loadMapper } = await import("../../src/mapper-weights.ts");
+  const agent = agentByName(name as Parameters<typeof agentByName>[0], await loadMapper(weights));
+  return { agent, neighbourhood: false, annealing: false, mcts: false, exact: false };
+}
 
 type Errors = typeof import("../../src/errors.ts");
 const errors = (): Promise<Errors> => import("../../src/errors.ts");

@@ -11,7 +11,6 @@
  */
 import { workingSetTooLarge } from "../../src/errors.ts";
 import type { Program, ValueId } from "../../src/ir/types.ts";
-import { provenBound } from "../../src/solve/mapping/check-bound.ts";
 import { stepTime } from "../../src/solve/mapping/instance.ts";
 import {
   type BoundCertificate,
@@ -22,33 +21,19 @@ import {
   type MappingCopy,
   type MappingPlan,
   type MapResult,
+  provenBound,
   simulate,
   subsetSumCapacity,
 } from "../../src/solve/mapping/index.ts";
 import type { Target } from "../../src/target/schema.ts";
 import type { Placed } from "../allocate.ts";
 import { fastMemoryOf, type FastMemory } from "./memories.ts";
-import { type MapMemoryOptions, paramsOf } from "./options.ts";
+import type { MapMemoryOptions } from "./options.ts";
 import { programProblem } from "./problem.ts";
 
 export { fastMemoryOf, needsMapping } from "./memories.ts";
-export { type MapMemoryOptions, parseMapMemoryOptions } from "./options.ts";
+export type { MapMemoryOptions } from "./options.ts";
 export { programProblem } from "./problem.ts";
-export {
-  type Action,
-  type Episode,
-  fork,
-  type GameFile,
-  type GameRules,
-  isOver,
-  legalActions,
-  mapMemory,
-  planOfEpisode,
-  prepare,
-  readGame,
-  reset,
-  step,
-} from "../../src/solve/mapping/index.ts";
 
 /** A transfer of a whole storage root beside the program's steps. */
 export interface MappedCopy {
@@ -112,6 +97,8 @@ export interface MemoryMapping {
   readonly proof: MapResult["proof"];
   readonly evaluations: number;
   readonly budget: number;
+  /** Whether it was stopped from outside: then the same options may make another plan. */
+  readonly interrupted: boolean;
 }
 
 /**
@@ -122,8 +109,11 @@ export function mapProgram(program: Program, target: Target, options: MapMemoryO
   const memories = fastMemoryOf(target);
   checkWorkingSets(program, memories);
   const { problem, roots } = programProblem(program, target, memories);
-  const accesses = problem.instructions.reduce((sum, instruction) => sum + instruction.accesses.length, 0);
-  const result = mapMemory(problem, paramsOf(options, accesses));
+  let interrupted = false;
+  const result = mapMemory(problem, {
+    ...options,
+    shouldStop: () => (interrupted ||= options.shouldStop?.() === true),
+  });
   const { instance } = result;
   const plan = inOrder(result.plan);
   const rootOf = (version: number): ValueId => roots[instance.valueOf[version]!]!;
@@ -131,6 +121,14 @@ export function mapProgram(program: Program, target: Target, options: MapMemoryO
   plan.fast.forEach((fast, access) => {
     if (fast || !memories.slowDirect) fastAt[instance.stepOf[access]! - 1]!.push(rootOf(instance.versionOf[access]!));
   });
+  // What has no bytes is in no game, but kernels find it somewhere.
+  if (!memories.slowDirect)
+    program.steps.forEach((step, i) => {
+      const empty = [...step.reads, ...step.writes]
+        .map((id) => program.values[id]!.storage.value)
+        .filter((root) => program.values[root]!.bytes === 0);
+      fastAt[i]!.push(...new Set(empty));
+    });
   const names = { fast: memories.memory.name, slow: memories.slow.name };
   const { stepSeconds, kernelSeconds, stalls } = timesOf(instance, plan);
   const capacity = subsetSumCapacity(instance);
@@ -179,6 +177,7 @@ export function mapProgram(program: Program, target: Target, options: MapMemoryO
     proof: result.proof,
     evaluations: result.evaluations,
     budget: result.budget,
+    interrupted,
   };
 }
 
@@ -217,15 +216,18 @@ function timesOf(
   return { stepSeconds, kernelSeconds: whole.map((seconds, t) => seconds - staging * slow[t]!), stalls };
 }
 
-/** What is staged lies on top of the ranges, one operand under the other. */
+/** What is staged lies on top of the ranges, one operand above the other. */
 function stagedOf(instance: Instance, plan: MappingPlan, rootOf: (version: number) => ValueId): StagedCopy[] {
-  const top = instance.room.slice();
+  const top = new Float64Array(instance.steps);
+  for (const { value, offset, from, to } of plan.ranges)
+    for (let t = from; t < to; t++) top[t] = Math.max(top[t]!, offset + instance.footprint[value]!);
   const staged: StagedCopy[] = [];
   for (let a = 0; a < instance.accesses; a++) {
     if (plan.fast[a]) continue;
     const t = instance.stepOf[a]!;
     const version = instance.versionOf[a]!;
-    const offset = (top[t]! -= instance.footprint[version]!);
+    const offset = top[t]!;
+    top[t]! += instance.footprint[version]!;
     const seconds = instance.bytes[version]! / instance.bandwidth;
     const copy = { value: rootOf(version), step: t - 1, offset, seconds };
     const { kind } = instance.problem.instructions[t - 1]!.accesses.find(

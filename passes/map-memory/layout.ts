@@ -100,6 +100,11 @@ export function layOut(program: Program, target: Target, mapping: MemoryMapping)
       if (!found.has(root)) stay(root, indexOf[i]!, indexOf[i]! + 1);
     }
   });
+  // Found in fast memory without a range: it has no bytes.
+  const given = new Set(fast.map(({ value }) => value));
+  for (const [root, { from, to }] of uses)
+    if (values[root]!.bytes === 0 && mapping.fastAt.some((found) => found.includes(root)) && !given.has(root))
+      fast.push({ value: root, memory: names.fast, offset: 0, bytes: 0, from, to });
   const arena = target.arenaMemory;
   const moved = new Set(items.flatMap((item) => (item.kind === "copy" ? [item.value] : [])));
   const inFast = new Set(fast.map(({ value }) => value));

@@ -1,10 +1,7 @@
 /** Options of the pass, as they stand on the command line and in a plan's provenance. */
 import { z } from "zod";
 import { invalidOption } from "../../src/errors.ts";
-import { defaultBudget, type MapParams } from "../../src/solve/mapping/index.ts";
-
-/** Share of the default budget. */
-const PRESETS = { fast: 1 / 12, default: 1, thorough: 5 } as const;
+import type { MapParams } from "../../src/solve/mapping/index.ts";
 
 const schema = z.strictObject({
   budget: z.coerce.number().int().min(1).optional().describe("evaluations; by the size of the program where left out"),
@@ -35,10 +32,4 @@ export function parseMapMemoryOptions(given: Readonly<Record<string, string>>): 
       ? Object.keys(given).find((key) => !Object.hasOwn(schema.shape, key))!
       : String(path[0]);
   throw invalidOption(name, given[name] ?? "", code === "unrecognized_keys" ? `map-memory has ${known}` : message);
-}
-
-/** What the portfolio gets, for a program of so many accesses. */
-export function paramsOf({ preset, budget, ...others }: MapMemoryOptions, accesses: number): MapParams {
-  const share = PRESETS[preset ?? "default"];
-  return { ...others, budget: budget ?? Math.max(50, Math.round(defaultBudget(accesses) * share)) };
 }

@@ -93,7 +93,8 @@ function checkContents(plan: Plan, mapping: PlanMapping, kernels: readonly Mappe
     if (value.storage.value !== value.id || (value.kind !== "input" && value.kind !== "weight")) continue;
     const place = placeOf(value.id, mapping.slowMemory, 0);
     if (place !== undefined) place.since = -1;
-    else report("not-resident", `${label(plan, value.id)} is not in ${mapping.slowMemory} at the start`);
+    else if (value.bytes > 0)
+      report("not-resident", `${label(plan, value.id)} is not in ${mapping.slowMemory} at the start`);
   }
   /** Last step in which a copy of the root is under way. */
   const flying = new Map<number, number>();

@@ -57,7 +57,8 @@ export function peakOf(plan: Plan, memory: string): Peak {
       to,
       node: made.get(value) ?? "",
     }));
-  const at = step === null ? undefined : plan.steps[step];
+  // For a copy, the kernel that follows it.
+  const at = step === null ? undefined : plan.steps.slice(step).find(({ kind }) => kind === "kernel");
   return { memory, step, node: at?.kind === "kernel" ? at.node : "", bytes, live: buffers };
 }
 

@@ -47,6 +47,23 @@ const conv: Operation = ([x, filter, bias], attrs) => {
   };
   const [kh, kw, , out] = filter!.shape as [number, number, number, number];
   if (group === 1) return tf.fused.conv2d({ ...shared, filter: filter as tf.Tensor4D });
+  if (group !== channels)
+    // TensorFlow.js has no grouped convolution: a converter splits it.
+    return tf.concat(
+      tf.split(x!, group, 3).map((part, g) =>
+        tf.fused.conv2d({
+          ...shared,
+          x: part as tf.Tensor4D,
+          filter: tf.slice(
+            filter!,
+            [0, 0, 0, (g * out) / group],
+            [kh, kw, channels / group, out / group],
+          ) as tf.Tensor4D,
+          ...(bias ? { bias: tf.slice(bias, [(g * out) / group], [out / group]) } : {}),
+        }),
+      ),
+      3,
+    );
   return tf.fused.depthwiseConv2d({
     ...shared,
     filter: tf.reshape(filter!, [kh, kw, channels, out / channels]) as tf.Tensor4D,
@@ -142,6 +159,40 @@ const maxPool: Operation = ([x], attrs) => {
   return tf.maxPool(x as tf.Tensor4D, size, strides, pairs(pads) as never, "floor");
 };
 
+/** Zero padding counted where ONNX counts it; TensorFlow.js's own padding is never counted. */
+const averagePool: Operation = ([x], attrs) => {
+  const [size, strides, pads] = ["kernel_shape", "strides", "pads"].map((name) => list(attrs, name)) as [
+    [number, number],
+    [number, number],
+    number[],
+  ];
+  const counted = Boolean(attrs.get("count_include_pad"));
+  const padded = counted ? tf.pad(x!, pairs(pads)) : x!;
+  return tf.avgPool(padded as tf.Tensor4D, size, strides, counted ? "valid" : (pairs(pads) as never), "floor");
+};
+
+/** Across dim 1 in ONNX, across the last dim in TensorFlow.js. */
+const lrn: Operation = ([x], attrs) => {
+  const [alpha, beta, bias, size] = ["alpha", "beta", "bias", "size"].map((name) => Number(attrs.get(name))) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  const last = tf.transpose(x!, [0, 2, 3, 1]) as tf.Tensor4D;
+  return tf.transpose(tf.localResponseNormalization(last, (size - 1) / 2, bias, alpha / size, beta), [0, 3, 1, 2]);
+};
+
+const batchNorm: Operation = ([x, scale, bias, mean, variance], attrs) =>
+  tf.batchNorm(
+    x!,
+    mean as tf.Tensor1D,
+    variance as tf.Tensor1D,
+    bias as tf.Tensor1D,
+    scale as tf.Tensor1D,
+    Number(attrs.get("epsilon")),
+  );
+
 export const STOCK_OPERATIONS: Readonly<Record<string, Operation>> = {
   Add: binary(tf.add),
   Sub: binary(tf.sub),
@@ -155,6 +206,11 @@ export const STOCK_OPERATIONS: Readonly<Record<string, Operation>> = {
   Neg: unary(tf.neg),
   Sqrt: unary(tf.sqrt),
   Gelu: gelu,
+  AveragePoolNHWC: averagePool,
+  BatchNormalizationNHWC: batchNorm,
+  Dropout: unary(tf.clone),
+  LRN: lrn,
+  Sum: (operands) => tf.addN(operands as tf.Tensor[]),
   Cast: ([x], attrs) => tf.cast(x!, String(attrs.get("to")) === "float32" ? "float32" : "int32"),
   Concat: (operands, attrs) => tf.concat(operands as tf.Tensor[], Number(attrs.get("axis"))),
   ConvNHWC: conv,

@@ -11,8 +11,8 @@
  * holds at every iterate. Ascent is Adam (Kingma and Ba, 2015) on the subgradient, step sizes falling.
  */
 import { type RoundingCuts, roundingCuts, subsetSumCapacity } from "./capacity.ts";
-import { fillMinTable, leastOf, type MinTable, newMinTable } from "./min-table.ts";
-import { UPDATE, type Instance, allSlowSeconds } from "./instance.ts";
+import { type Instance, allSlowSeconds } from "./instance.ts";
+import { cheapestPath, newPathWork, type PathVisitor, type PathWork, setPathPrices, tracePath } from "./paths.ts";
 
 /** Multipliers that prove `seconds`: see check-bound.ts. */
 export interface BoundCertificate {
@@ -69,22 +69,14 @@ function copyPrices(from: Prices, to: Prices): void {
 }
 
 interface Work {
-  readonly prefix: Float64Array;
+  readonly paths: PathWork;
   /** Prefix sums of the prices of cuts, by class. */
   readonly classPrefix: readonly Float64Array[];
   readonly gradLambda: Float64Array;
   readonly gradKappa: readonly Float64Array[];
   readonly gradBeta: Float64Array;
   readonly gradMu: Float64Array;
-  readonly copyKey: Float64Array;
-  readonly storeKey: Float64Array;
-  readonly copyTable: MinTable;
-  readonly storeTable: MinTable;
-  /** For each access: the cheapest step of a copy in, and of a store, in the gap before it. */
-  readonly copyAt: Int32Array;
-  readonly storeAt: Int32Array;
-  /** For each access and state after it: how it was reached. */
-  readonly how: Uint8Array;
+  readonly visitor: PathVisitor;
 }
 
 export function newAscent(instance: Instance): Ascent {
@@ -92,6 +84,14 @@ export function newAscent(instance: Instance): Ascent {
   const cuts = roundingCuts(instance);
   const count = cuts.units.length;
   const lists = 4 + count;
+  const work = {
+    paths: newPathWork(instance),
+    classPrefix: cuts.classes.map(() => new Float64Array(steps + 1)),
+    gradLambda: new Float64Array(steps + 1),
+    gradKappa: Array.from({ length: count }, () => new Float64Array(steps + 1)),
+    gradBeta: new Float64Array(steps),
+    gradMu: new Float64Array(steps),
+  };
   const ascent: Ascent = {
     instance,
     capacity: subsetSumCapacity(instance),
@@ -103,21 +103,7 @@ export function newAscent(instance: Instance): Ascent {
     logits: [0, 1, 2].map(() => new Float64Array(steps)),
     momentum: Array.from({ length: lists }, () => new Float64Array(steps)),
     variance: Array.from({ length: lists }, () => new Float64Array(steps)),
-    work: {
-      prefix: new Float64Array(steps + 1),
-      classPrefix: cuts.classes.map(() => new Float64Array(steps + 1)),
-      gradLambda: new Float64Array(steps + 1),
-      gradKappa: Array.from({ length: count }, () => new Float64Array(steps + 1)),
-      gradBeta: new Float64Array(steps),
-      gradMu: new Float64Array(steps),
-      copyKey: new Float64Array(steps),
-      storeKey: new Float64Array(steps),
-      copyTable: newMinTable(steps),
-      storeTable: newMinTable(steps),
-      copyAt: new Int32Array(instance.accesses),
-      storeAt: new Int32Array(instance.accesses + 1),
-      how: new Uint8Array(3 * instance.accesses),
-    },
+    work: { ...work, visitor: subgradient(instance, cuts, work) },
   };
   begin(ascent);
   return ascent;
@@ -182,57 +168,39 @@ function mixShares({ instance, now, logits }: Ascent): void {
 
 // ---- the dual function and its subgradient ----
 
-const ABSENT = 0;
-const CLEAN = 1;
-const DIRTY = 2;
-/** How a state was reached: bits 0-1 the state before, then whether by a store, a copy in, a stay. */
-const STORED = 4;
-const COPIED = 8;
-const KEPT = 16;
-
 /** Value of the dual at `ascent.now`; its subgradient goes to `ascent.work`. */
 function evaluate(ascent: Ascent): number {
   const { instance, capacity, cuts, now, work } = ascent;
-  const { classes, limits } = cuts;
-  const { steps, bandwidth, bytes, first, list, stepOf, kind, slowBytes, fastSeconds, compute, base } = instance;
+  const { limits } = cuts;
+  const { steps, accesses, bandwidth, bytes, stepOf, versionOf, slowBytes, fastSeconds, compute, base } = instance;
   const { lambda, kappa, beta, mu, nu } = now;
-  const { prefix, classPrefix, gradLambda, gradKappa, gradBeta, gradMu, copyKey, storeKey, copyAt, storeAt, how } =
-    work;
+  const { classPrefix, gradLambda, gradKappa, gradBeta, gradMu, paths } = work;
+  const { slowCost, fastCost } = paths;
   const staging = !instance.problem.hardware.slowDirect;
   let value = 0;
   gradBeta.fill(0);
   gradLambda.fill(0);
   for (const list of gradKappa) list.fill(0);
   for (let t = 0; t < steps; t++) {
-    prefix[t + 1] = prefix[t]! + lambda[t]!;
     value += nu[t]! * compute[t]! + mu[t]! * base[t]! - lambda[t]! * capacity[t]!;
     gradMu[t] = base[t]!;
-    copyKey[t] = beta[t]! / bandwidth - prefix[t]!;
-    storeKey[t] = beta[t]! / bandwidth + prefix[t + 1]!;
     for (let r = 0; r < limits.length; r++) value -= limits[r]! * kappa[r]![t]!;
   }
-  for (let c = 1; c < classes.length; c++) {
-    const own = classPrefix[c]!;
-    const vector = classes[c]!;
-    own.fill(0);
-    for (let r = 0; r < vector.length; r++) {
-      const weight = vector[r]!;
-      if (weight === 0) continue;
-      const price = kappa[r]!;
-      for (let t = 0; t < steps; t++) own[t + 1]! += weight * price[t]!;
-    }
-    for (let t = 0; t < steps; t++) own[t + 1]! += own[t]!;
+  sumClasses(ascent);
+  setPathPrices(instance, paths, lambda, beta);
+  for (let a = 0; a < accesses; a++) {
+    const t = stepOf[a]!;
+    slowCost[a] = (slowBytes[a]! / bandwidth) * (mu[t]! + beta[t]!);
+    fastCost[a] = fastSeconds[a]! * mu[t]!;
+    if (!staging) continue;
+    const v = versionOf[a]!;
+    const own = classPrefix[cuts.classOf[v]!]!;
+    if (instance.footprint[v]! <= instance.largestRoom) slowCost[a]! += bytes[v]! * lambda[t]! + own[t + 1]! - own[t]!;
   }
-  fillMinTable(work.copyTable, copyKey);
-  fillMinTable(work.storeTable, storeKey);
-
   for (let v = 0; v < instance.versions; v++) {
-    const begin = first[v]!;
-    const end = first[v + 1]!;
-    const size = bytes[v]!;
     if (instance.footprint[v]! > instance.largestRoom) {
-      for (let k = begin; k < end; k++) {
-        const a = list[k]!;
+      for (let k = instance.first[v]!; k < instance.first[v + 1]!; k++) {
+        const a = instance.list[k]!;
         const t = stepOf[a]!;
         const time = slowBytes[a]! / bandwidth;
         value += time * (mu[t]! + beta[t]!);
@@ -241,181 +209,62 @@ function evaluate(ascent: Ascent): number {
       }
       continue;
     }
-    const cls = cuts.classOf[v]!;
-    const own = classPrefix[cls]!;
-    let absent = Infinity;
-    let clean = Infinity;
-    let dirty = Infinity;
-    let before = -1;
-    for (let k = begin; k < end; k++) {
-      const a = list[k]!;
-      const t = stepOf[a]!;
-      const stageCost = staging ? size * lambda[t]! + own[t + 1]! - own[t]! : 0;
-      const slow = (slowBytes[a]! / bandwidth) * (mu[t]! + beta[t]!) + stageCost;
-      const fast = fastSeconds[a]! * mu[t]!;
-      if (k === begin && instance.produced[v] === 1) {
-        absent = slow;
-        dirty = fast + size * lambda[t]! + own[t + 1]! - own[t]!;
-        how[3 * a + ABSENT] = 0;
-        how[3 * a + DIRTY] = KEPT;
-        before = t;
-        continue;
-      }
-      let copy = Infinity;
-      if (t - 1 > before) {
-        // Where no cut has a price on the way, the table's answer is the answer.
-        let at = leastOf(work.copyTable, copyKey, before + 1, t);
-        copy = size * (copyKey[at]! + prefix[t + 1]!) + own[t + 1]! - own[at]!;
-        if (own[t + 1]! > own[at]!) {
-          copy = Infinity;
-          for (let s = t - 1; s > before; s--) {
-            const hold = size * (prefix[t + 1]! - prefix[s]!) + own[t + 1]! - own[s]!;
-            if (hold >= copy) break;
-            const cost = hold + (size / bandwidth) * beta[s]!;
-            if (cost < copy) {
-              copy = cost;
-              at = s;
-            }
-          }
-        }
-        copyAt[a] = at;
-      }
-      if (k === begin) {
-        absent = slow;
-        how[3 * a + ABSENT] = ABSENT;
-        if (kind[a] === UPDATE) {
-          dirty = copy + fast;
-          how[3 * a + DIRTY] = ABSENT | COPIED;
-        } else {
-          clean = copy + fast;
-          how[3 * a + CLEAN] = ABSENT | COPIED;
-        }
-        before = t;
-        continue;
-      }
-      const keep = size * (prefix[t + 1]! - prefix[before + 1]!) + own[t + 1]! - own[before + 1]!;
-      const store = dirty < Infinity ? storeCost(ascent, size, own, before, t, a) : Infinity;
-      let best = absent;
-      let reached = ABSENT;
-      if (clean < best) {
-        best = clean;
-        reached = CLEAN;
-      }
-      if (dirty + store < best) {
-        best = dirty + store;
-        reached = DIRTY | STORED;
-      }
-      how[3 * a + ABSENT] = reached;
-      let resident = best + copy + fast;
-      let residentHow = reached | COPIED;
-      if (clean + keep + fast < resident) {
-        resident = clean + keep + fast;
-        residentHow = CLEAN | KEPT;
-      }
-      let still = dirty + keep + fast;
-      let stillHow = DIRTY | KEPT;
-      absent = best + slow;
-      if (kind[a] === UPDATE) {
-        if (resident < still) {
-          still = resident;
-          stillHow = residentHow;
-        }
-        clean = Infinity;
-      } else {
-        clean = resident;
-        how[3 * a + CLEAN] = residentHow;
-      }
-      dirty = still;
-      how[3 * a + DIRTY] = stillHow;
-      before = t;
-    }
-    let tail = 0;
-    const mustStore = instance.mustEndSlow[v] === 1;
-    if (mustStore && dirty < Infinity) tail = storeCost(ascent, size, own, before, steps, instance.accesses);
-    let state = ABSENT;
-    let total = absent;
-    if (clean < total) {
-      total = clean;
-      state = CLEAN;
-    }
-    if (dirty + tail < total) {
-      total = dirty + tail;
-      state = DIRTY;
-    }
-    value += total;
-
-    // The path that was chosen is the subgradient.
-    const perByte = size / bandwidth;
-    const vector = classes[cls]!;
-    const hold = (from: number, to: number): void => {
-      gradLambda[from]! += size;
-      gradLambda[to]! -= size;
-      if (cls === 0) return;
-      for (let r = 0; r < vector.length; r++) {
-        gradKappa[r]![from]! += vector[r]!;
-        gradKappa[r]![to]! -= vector[r]!;
-      }
-    };
-    if (state === DIRTY && mustStore) {
-      const at = storeAt[instance.accesses]!;
-      hold(before + 1, at + 1);
-      gradBeta[at]! += perByte;
-    }
-    for (let k = end - 1; k >= begin; k--) {
-      const a = list[k]!;
-      const t = stepOf[a]!;
-      const gap = k === begin ? -1 : stepOf[list[k - 1]!]!;
-      const reached = how[3 * a + state]!;
-      if (state === ABSENT) {
-        const time = slowBytes[a]! / bandwidth;
-        gradMu[t]! += time;
-        gradBeta[t]! += time;
-        if (staging) hold(t, t + 1);
-      } else {
-        gradMu[t]! += fastSeconds[a]!;
-        if ((reached & COPIED) !== 0) {
-          gradBeta[copyAt[a]!]! += perByte;
-          hold(copyAt[a]!, t + 1);
-        } else hold(k === begin ? t : gap + 1, t + 1);
-      }
-      if ((reached & STORED) !== 0) {
-        gradBeta[storeAt[a]!]! += perByte;
-        hold(gap + 1, storeAt[a]! + 1);
-      }
-      state = reached & 3;
-    }
+    value += cheapestPath(instance, paths, v, classPrefix[cuts.classOf[v]!]!, beta);
+    tracePath(instance, paths, v, beta, work.visitor);
   }
   return value;
 }
 
-/** Least cost of a store in the gap (before, limit); where it lies goes to `storeAt[slot]`. */
-function storeCost(
-  { instance, now, work }: Ascent,
-  size: number,
-  own: Float64Array,
-  before: number,
-  limit: number,
-  slot: number,
-): number {
-  if (limit <= before + 1) return Infinity;
-  const { prefix, storeKey, storeAt } = work;
-  const at = leastOf(work.storeTable, storeKey, before + 1, limit);
-  const othersBytes = own[at + 1]! - own[before + 1]!;
-  if (othersBytes === 0) {
-    storeAt[slot] = at;
-    return size * (storeKey[at]! - prefix[before + 1]!);
-  }
-  let best = Infinity;
-  for (let s = before + 1; s < limit; s++) {
-    const hold = size * (prefix[s + 1]! - prefix[before + 1]!) + own[s + 1]! - own[before + 1]!;
-    if (hold >= best) break;
-    const cost = hold + (size / instance.bandwidth) * now.beta[s]!;
-    if (cost < best) {
-      best = cost;
-      storeAt[slot] = s;
+/** Prefix sums of the prices of cuts, by class. */
+function sumClasses({ instance, cuts, now, work }: Ascent): void {
+  for (let c = 1; c < cuts.classes.length; c++) {
+    const own = work.classPrefix[c]!;
+    const vector = cuts.classes[c]!;
+    own.fill(0);
+    for (let r = 0; r < vector.length; r++) {
+      const weight = vector[r]!;
+      if (weight === 0) continue;
+      const price = now.kappa[r]!;
+      for (let t = 0; t < instance.steps; t++) own[t + 1]! += weight * price[t]!;
     }
+    for (let t = 0; t < instance.steps; t++) own[t + 1]! += own[t]!;
   }
-  return best;
+}
+
+/** Adds the path that was chosen to the subgradient. */
+function subgradient(
+  instance: Instance,
+  { classes, classOf }: RoundingCuts,
+  { gradLambda, gradKappa, gradBeta, gradMu }: Omit<Work, "visitor">,
+): PathVisitor {
+  const { bytes, bandwidth, slowBytes, fastSeconds, versionOf } = instance;
+  const staging = !instance.problem.hardware.slowDirect;
+  const hold = (v: number, from: number, to: number): void => {
+    const size = bytes[v]!;
+    gradLambda[from]! += size;
+    gradLambda[to]! -= size;
+    if (classOf[v] === 0) return;
+    const vector = classes[classOf[v]!]!;
+    for (let r = 0; r < vector.length; r++) {
+      gradKappa[r]![from]! += vector[r]!;
+      gradKappa[r]![to]! -= vector[r]!;
+    }
+  };
+  return {
+    hold,
+    move(_, t, moved) {
+      gradBeta[t]! += moved / bandwidth;
+    },
+    slow(a, t) {
+      const time = slowBytes[a]! / bandwidth;
+      gradMu[t]! += time;
+      gradBeta[t]! += time;
+      if (staging) hold(versionOf[a]!, t, t + 1);
+    },
+    fast(a, t) {
+      gradMu[t]! += fastSeconds[a]!;
+    },
+  };
 }
 
 // ---- the ascent ----

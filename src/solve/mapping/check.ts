@@ -87,6 +87,9 @@ function checkVersion(
     } else {
       if (home === undefined || copy.release < homeSince || copy.release < settled || copy.deadline > home.to)
         fault(`a store at ${copy.release} has no source`);
+      // The bounds count on it: what was stored is brought back by a copy, or not at all.
+      else if (copy.deadline !== home.to) fault(`the range at ${home.from} outlives its store`);
+      home = undefined;
       slowSince = Math.min(slowSince, copy.deadline);
     }
   };

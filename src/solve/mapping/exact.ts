@@ -18,7 +18,6 @@ export interface ExactResult {
 }
 
 const MAX_WAYS = 4000;
-const MAX_NODES = 200_000;
 const MAX_PACKING = 20_000;
 
 interface Way {
@@ -30,13 +29,14 @@ interface Way {
   readonly copies: readonly MappingCopy[];
 }
 
-/** Searches for a plan of less than `upper` seconds. `lower` is the bound that the prices prove. */
+/** Searches for a plan of less than `upper` seconds. `lower` is the bound that the prices prove. Gives up after `mostNodes`. */
 export function exactSearch(
   instance: Instance,
   tables: PriceTables,
   prices: Prices,
   lower: number,
   upper: number,
+  mostNodes: number,
   stop: () => boolean,
 ): ExactResult {
   const margin = 1e-9 * upper;
@@ -96,7 +96,7 @@ export function exactSearch(
     const { version, ways } = versions[depth]!;
     for (const way of ways) {
       if (slack + way.slack > best - lower - margin) break;
-      if (++nodes > MAX_NODES || (nodes % 1024 === 0 && stop())) {
+      if (++nodes > mostNodes || (nodes % 1024 === 0 && stop())) {
         cut = true;
         return;
       }

@@ -17,6 +17,6 @@ export { type GameFile, readGame } from "./game-file.ts";
 export { allFastSeconds, allSlowSeconds, type Instance, prepare } from "./instance.ts";
 export type { Action, Move } from "./moves.ts";
 export type { Prior } from "./mcts.ts";
-export { defaultBudget, mapMemory, type MapParams, type MapProgress, type MapResult } from "./portfolio.ts";
+export { mapMemory, type MapParams, type MapPreset, type MapProgress, type MapResult } from "./portfolio.ts";
 export { simulate, type Simulation } from "./simulate.ts";
 export type * from "./types.ts";

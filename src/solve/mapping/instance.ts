@@ -199,3 +199,18 @@ export function allFastSeconds(instance: Instance): number {
   for (let t = 0; t < instance.steps; t++) total += stepTime(instance, t, 0, fast[t]!);
   return total;
 }
+
+/** Most slow bandwidth that each step can leave idle, bytes: with all that fits in fast memory. */
+export function idleCaps(instance: Instance): Float64Array {
+  const { steps, bandwidth, compute, base, accesses, stepOf, versionOf, footprint, largestRoom } = instance;
+  const slow = new Float64Array(steps);
+  const fast = new Float64Array(steps);
+  for (let a = 0; a < accesses; a++) {
+    if (footprint[versionOf[a]!]! > largestRoom) slow[stepOf[a]!]! += instance.slowBytes[a]!;
+    else fast[stepOf[a]!]! += instance.fastSeconds[a]!;
+  }
+  // Idle is the larger of what compute and what fast accesses leave: each most where nothing else is slow.
+  return Float64Array.from(compute, (seconds, t) =>
+    Math.max(0, seconds * bandwidth - slow[t]!, (base[t]! + fast[t]!) * bandwidth),
+  );
+}

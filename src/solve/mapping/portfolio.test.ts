@@ -52,6 +52,7 @@ describe("the portfolio", () => {
         const best = bestPlay(result.instance);
         expect(result.seconds).toBeLessThanOrEqual(best * (1 + 1e-9));
         expect(result.certificate.seconds).toBeLessThanOrEqual(best * (1 + 1e-7) + 1e-12);
+        expect(result.refined?.seconds ?? 0).toBeLessThanOrEqual(best * (1 + 1e-7) + 1e-12);
         expect(result.bound).toBeLessThanOrEqual(result.seconds);
       }),
       { numRuns: 300 },

@@ -4,8 +4,9 @@
  * one evaluation of the bound), so that the same problem, budget and seed give the same plan everywhere.
  */
 import { broken, invariant, workingSetTooLarge } from "../../errors.ts";
+import type { MappingAgent } from "./agents/play.ts";
 import { annealOnce, type AnnealRun, newAnneal } from "./anneal.ts";
-import { ascend, type BoundCertificate, certificate, newAscent } from "./bound.ts";
+import { ascend, type AscentParams, type BoundCertificate, certificate, newAscent } from "./bound.ts";
 import { checkMapping } from "./check.ts";
 import { decode, type GameName, playGreedy } from "./decode.ts";
 import { exactSearch } from "./exact.ts";
@@ -13,8 +14,10 @@ import { allFastSeconds, allSlowSeconds, type Instance, prepare } from "./instan
 import { mctsSearch, type Prior } from "./mcts.ts";
 import type { Move } from "./moves.ts";
 import { msaPlan } from "./msa.ts";
-import { adopt, construct, newNeighbourhood, perturb, planOfNeighbourhood } from "./neighbourhood.ts";
-import { priceTables } from "./prices.ts";
+import { adopt, construct, perturb, planOfNeighbourhood } from "./neighbourhood.ts";
+import { newNeighbourhood } from "./neighbourhood-state.ts";
+import { type PriceTables, priceTables } from "./prices.ts";
+import { newRefinement, refine, type RefinedCertificate, refinedCertificate } from "./refine.ts";
 import { simulate } from "./simulate.ts";
 import { newState, planOf } from "./state.ts";
 import type { MappingPlan, MappingProblem } from "./types.ts";
@@ -30,7 +33,9 @@ export interface MapProgress {
 
 /** Every technique is a switch, on where left out, so that ablations are free. */
 export interface MapParams {
-  /** Evaluations; by the size of the problem where left out. */
+  /** `fast`: a fraction of a second for a few hundred operators; `thorough`: five times `default`. */
+  readonly preset?: MapPreset;
+  /** Evaluations; by the preset and the size of the problem where left out. */
   readonly budget?: number;
   readonly seed?: number;
   /** Relative gap at which the search stops: 1e-9 where left out. */
@@ -38,10 +43,14 @@ export interface MapParams {
   readonly greedy?: boolean;
   readonly msa?: boolean;
   readonly price?: boolean;
+  /** The decomposition bound after the Lagrangian one. */
+  readonly refine?: boolean;
   readonly neighbourhood?: boolean;
   readonly annealing?: boolean;
   readonly mcts?: boolean;
   readonly exact?: boolean;
+  /** Plays a share of the budget, all of it where no other search is on. None where left out. */
+  readonly agent?: MappingAgent;
   /** Move probabilities of an agent, for the tree search; those of the prices where left out. */
   readonly prior?: Prior;
   readonly onProgress?: (progress: MapProgress) => void;
@@ -68,6 +77,8 @@ export interface MapResult {
   readonly bound: number;
   readonly proof: "lagrangian" | "exhaustive";
   readonly certificate: BoundCertificate;
+  /** Further multipliers that prove more, where there are any: see refine.ts. */
+  readonly refined?: RefinedCertificate;
   /** (seconds - bound) / seconds. */
   readonly gap: number;
   /** Technique that found the plan. */
@@ -78,21 +89,35 @@ export interface MapResult {
   readonly methods: readonly { readonly method: string; readonly seconds: number }[];
 }
 
-/** Budget for problems of this many accesses: about the same time for all but the largest. */
-export const defaultBudget = (accesses: number): number =>
-  Math.max(400, Math.min(20_000, Math.round(6e6 / Math.max(1, accesses))));
+export type MapPreset = "fast" | "default" | "thorough";
 
-/** Share of the budget that goes to the bound before annealing, and the most of it. */
-const BOUND_SHARE = 0.3;
-const MOST_BOUND = 4000;
-/** Share of what is left after the bound that goes to the large-neighbourhood search, and its moves in one evaluation. */
-const NEIGHBOURHOOD_SHARE = 0.9;
+const EFFORT: Readonly<Record<MapPreset, number>> = { fast: 1 / 100, default: 1, thorough: 5 };
+
+/** Evaluations for problems of this many accesses: about the same time for all but the largest. */
+export const presetBudget = (accesses: number, preset: MapPreset = "default"): number =>
+  Math.max(20, Math.round(EFFORT[preset] * Math.max(400, Math.min(20_000, 6e6 / Math.max(1, accesses)))));
+
+/**
+ * Shares of the allowance that are used up after the Lagrangian bound, the first part of the large-neighbourhood
+ * search, the decomposition bound, and the second part: of most programs, and of those that are large.
+ */
+const SHARES = { bound: 0.15, first: 0.35, refined: 0.75, second: 0.94 };
+const LARGE_SHARES = { bound: 0.3, first: 0.5, refined: 0.85, second: 1 };
+const MOST_BOUND = 1200;
+const MOST_REFINED = 1500;
+/** Moves of the large-neighbourhood search in one evaluation. */
 const PERTURBATIONS = 16;
 const LARGE = 3000;
 /** Accesses up to which exhaustive search is tried. */
 const SMALL = 48;
+/** Its nodes for each evaluation of the budget. */
+const EXACT_NODES = 10;
+/** Share of what is left after the bound that goes to an agent beside other searches. */
+const AGENT_SHARE = 0.1;
 /** Share of the budget at the end that goes to tree search. */
 const MCTS_SHARE = 0.03;
+
+const GAMES: readonly GameName[] = ["extended", "three-action"];
 
 /** Maps `problem`. Throws InfeasibleError `working-set-too-large` where an instruction fits in no plan. */
 export function mapMemory(problem: MappingProblem, params: MapParams = {}): MapResult {
@@ -110,7 +135,7 @@ function checkWorkingSets(instance: Instance): void {
 }
 
 function search(instance: Instance, params: MapParams): MapResult {
-  const budget = params.budget ?? defaultBudget(instance.accesses);
+  const budget = params.budget ?? presetBudget(instance.accesses, params.preset);
   const seed = params.seed ?? 0;
   const tolerance = params.gap ?? 1e-9;
   const stop = params.shouldStop ?? (() => false);
@@ -138,13 +163,20 @@ function search(instance: Instance, params: MapParams): MapResult {
   const closed = (): boolean => best.seconds - bound <= tolerance * best.seconds;
   const elapsed = params.elapsed ?? (() => 0);
   /** Share of the whole allowance that is used up. */
+  const shares = instance.accesses > LARGE ? LARGE_SHARES : SHARES;
   const spent = (): number => Math.max(evaluations / budget, elapsed());
   const over = (): boolean => spent() >= 1 || closed() || stop();
 
   offer("all-slow", plan);
   const ascent = newAscent(instance);
-  /** Raises the bound until so many iterations are done, or the share of the allowance is used up. */
-  const raise = (iterations: number, until: number, rate: number, lastRate: number): void => {
+  /** Raises a bound until so many iterations are done, or the share of the allowance is used up. */
+  const raise = (
+    name: string,
+    climb: (iterations: number, params: AscentParams) => number,
+    iterations: number,
+    until: number,
+    { rate, lastRate }: AscentParams,
+  ): void => {
     const start = spent();
     const chunk = 16;
     let progress = 0;
@@ -154,18 +186,23 @@ function search(instance: Instance, params: MapParams): MapResult {
         Math.max((done + chunk) / iterations, (spent() - start) / Math.max(1e-9, until - start)),
       );
       const at = (x: number): number => rate * (lastRate / rate) ** x;
-      ascend(ascent, Math.min(chunk, iterations - done), { rate: at(progress), lastRate: at(next) });
+      const seconds = climb(Math.min(chunk, iterations - done), { rate: at(progress), lastRate: at(next) });
       evaluations += Math.min(chunk, iterations - done);
       progress = next;
-      bound = Math.max(bound, ascent.seconds);
-      report("bound");
+      bound = Math.max(bound, seconds);
+      report(name);
     }
   };
+  const climb = (iterations: number, rates: AscentParams): number => {
+    ascend(ascent, iterations, rates);
+    return ascent.seconds;
+  };
   /** Exhaustive search where the problem is small: outside the budget, bounded by its own. */
-  const finishSmall = (): void => {
+  const finishSmall = (until: number): void => {
     if (params.exact === false || instance.accesses > SMALL || closed() || stop()) return;
     const tables = priceTables(instance, ascent.best, ascent.cuts);
-    const found = exactSearch(instance, tables, ascent.best, ascent.seconds, best.seconds, stop);
+    const given = (): boolean => stop() || elapsed() >= until;
+    const found = exactSearch(instance, tables, ascent.best, ascent.seconds, best.seconds, EXACT_NODES * budget, given);
     if (found.plan !== undefined) offer("exact", found.plan);
     if (!found.complete) return;
     bound = best.seconds;
@@ -185,13 +222,12 @@ function search(instance: Instance, params: MapParams): MapResult {
     evaluations++;
     offer("msa-style", msaPlan(instance));
   }
-  const games: readonly GameName[] = ["extended", "three-action"];
   if (params.price !== false || params.annealing !== false) {
-    const most = Math.min(MOST_BOUND, Math.ceil(budget * BOUND_SHARE));
+    const most = Math.min(MOST_BOUND, Math.ceil(budget * shares.bound));
     const early = Math.min(300, Math.ceil(most / 3));
     const decodeAll = (): void => {
       const tables = priceTables(instance, ascent.best, ascent.cuts);
-      for (const game of games) {
+      for (const game of GAMES) {
         if (stop() || closed()) return;
         evaluations++;
         decode(state, moves, tables, game, undefined);
@@ -199,12 +235,12 @@ function search(instance: Instance, params: MapParams): MapResult {
       }
     };
     // Decoding before the prices have settled as well: the earlier ones are sometimes the better guides.
-    raise(early, BOUND_SHARE / 3, 0.08, 0.01);
+    raise("bound", climb, early, shares.bound / 3, { rate: 0.08, lastRate: 0.01 });
     if (ascent.iterations > 0) decodeAll();
-    finishSmall();
-    raise(most - early, BOUND_SHARE, 0.05, 0.0008);
+    finishSmall(shares.bound / 2);
+    raise("bound", climb, most - early, shares.bound, { rate: 0.05, lastRate: 0.0008 });
     if (ascent.iterations > early) decodeAll();
-    finishSmall();
+    finishSmall(shares.first);
   }
   if (ascent.iterations === 0) {
     // A certificate is always given, be it a weak one.
@@ -213,35 +249,33 @@ function search(instance: Instance, params: MapParams): MapResult {
   }
   const tables = priceTables(instance, ascent.best, ascent.cuts);
 
-  const local = params.neighbourhood !== false && instance.problem.hardware.slowDirect;
-  if (local && !over()) {
-    const search = newNeighbourhood(instance, tables, seed + 5);
-    const start = spent();
-    // Whole games are too slow an evaluation for large programs.
-    const share = instance.accesses > LARGE ? 1 : NEIGHBOURHOOD_SHARE;
-    const last = params.annealing === false && params.mcts === false ? 1 : start + (1 - start) * share;
-    for (const rent of [0, 1]) {
-      construct(search, rent);
-      evaluations++;
-    }
-    offer("neighbourhood", planOfNeighbourhood(search));
-    // From whichever plan is the best so far.
-    if (search.best > best.seconds) adopt(search, plan);
-    search.temperature = Math.max(0, slowSeconds - best.seconds) * 0.002;
-    let found = search.best;
-    while (!over() && spent() < last) {
-      const progress = Math.min(1, (spent() - start) / (last - start));
-      for (let k = 0; k < PERTURBATIONS; k++) perturb(search, progress);
-      evaluations++;
-      if (search.best < found && search.best < best.seconds) {
-        found = search.best;
-        offer("neighbourhood", planOfNeighbourhood(search));
-      }
-    }
-    if (search.best < best.seconds) offer("neighbourhood", planOfNeighbourhood(search));
+  if (params.agent !== undefined && !over()) {
+    const alone = params.neighbourhood === false && params.annealing === false && params.mcts === false;
+    const share = Math.ceil((budget - evaluations) * (alone ? 1 : AGENT_SHARE));
+    const { name } = params.agent;
+    const found = params.agent.play(instance, { seed, budget: share, tables, bound, shouldStop: stop });
+    evaluations += found.evaluations;
+    if (found.plan !== undefined) offer(name, found.plan);
   }
+
+  const local = params.neighbourhood !== false && instance.problem.hardware.slowDirect;
+  // Whole games are too slow an evaluation for large programs.
+  const games = instance.accesses <= LARGE && (params.annealing !== false || params.mcts !== false);
+  const lastLocal = games ? shares.second : 1;
+  const improve = local && !over() ? localSearch(tables) : () => undefined;
+  improve(params.refine === false ? lastLocal : shares.first);
+  const refinement = params.refine === false || over() ? undefined : newRefinement(ascent);
+  if (refinement !== undefined) {
+    const further = (iterations: number, rates: AscentParams): number => {
+      refine(refinement, iterations, rates);
+      return refinement.seconds;
+    };
+    const most = Math.min(MOST_REFINED, Math.ceil((budget - evaluations) / 2));
+    raise("decomposition", further, most, local ? shares.refined : lastLocal, { rate: 0.2, lastRate: 0.001 });
+  }
+  improve(lastLocal);
   if (params.annealing !== false && !over()) {
-    const runs: AnnealRun[] = games.map((game, k) =>
+    const runs: AnnealRun[] = GAMES.map((game, k) =>
       newAnneal(instance, state, moves, tables, game, seed + 101 * k + 1),
     );
     const start = spent();
@@ -268,6 +302,35 @@ function search(instance: Instance, params: MapParams): MapResult {
   }
   return finish();
 
+  /** Begins a large-neighbourhood search; the function goes on with it until a share of the allowance is used up. */
+  function localSearch(prices: PriceTables): (until: number) => void {
+    const neighbourhood = newNeighbourhood(instance, prices, seed + 5);
+    for (const rent of [0, 1]) {
+      construct(neighbourhood, rent);
+      evaluations++;
+    }
+    offer("neighbourhood", planOfNeighbourhood(neighbourhood));
+    neighbourhood.temperature = Math.max(0, slowSeconds - best.seconds) * 0.002;
+    return (until) => {
+      // From whichever plan is the best so far.
+      if (neighbourhood.best > best.seconds) adopt(neighbourhood, plan);
+      const start = spent();
+      let found = neighbourhood.best;
+      const worthwhile = instance.accesses > LARGE ? 1e-3 : 0;
+      while (!over() && spent() < until) {
+        const progress = Math.min(1, (spent() - start) / (until - start));
+        for (let k = 0; k < PERTURBATIONS; k++) perturb(neighbourhood, progress);
+        evaluations++;
+        // A whole plan is made and simulated for it: on large programs not for every little gain.
+        if (neighbourhood.best < found * (1 - worthwhile) && neighbourhood.best < best.seconds) {
+          found = neighbourhood.best;
+          offer("neighbourhood", planOfNeighbourhood(neighbourhood));
+        }
+      }
+      if (neighbourhood.best < best.seconds) offer("neighbourhood", planOfNeighbourhood(neighbourhood));
+    };
+  }
+
   function finish(): MapResult {
     // Both are sums of rounded numbers: beyond that, a bound above a plan is a fault of ours.
     if (bound > best.seconds * (1 + 1e-7) + 1e-300) throw broken(`bound ${bound} is above the plan's ${best.seconds}`);
@@ -285,6 +348,9 @@ function search(instance: Instance, params: MapParams): MapResult {
       bound: lower,
       proof,
       certificate: certificate(ascent),
+      ...(refinement === undefined || refinement.seconds <= ascent.seconds
+        ? {}
+        : { refined: refinedCertificate(refinement) }),
       gap: best.seconds > 0 ? (best.seconds - lower) / best.seconds : 0,
       evaluations,
       budget,

@@ -42,12 +42,12 @@ export function close(best: Incumbent, aim: Aim, switches: Switches, effort: Eff
     if (best.height > capacity && capacity > lowest()) attempt(capacity, placements);
     // A goal above the bound is all that is asked for.
     while (!done() && attempt(lowest(), placements));
-    for (let fraction = 0.5; !done() && fraction < 0.99;) {
+    for (let fraction = 0.5; !done() && fraction < 0.9;) {
       const low = lowest();
       const high = Math.min(best.height, capacity + 1);
       const middle = next(low + Math.floor((high - low) * fraction));
       if (middle <= low || middle >= high) break;
-      fraction = attempt(middle, placements / 2) ? 0.5 : (1 + fraction) / 2;
+      fraction = attempt(middle, placements / 4) ? 0.5 : (1 + fraction) / 2;
     }
   }
 }

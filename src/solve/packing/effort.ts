@@ -9,8 +9,8 @@ export interface Effort {
   readonly report: (method: string, height: number, lowerBound: number) => void;
 }
 
-/** Steps by default: some seconds. */
-const DEFAULT_BUDGET = 10_000_000;
+/** Steps by default: a second or two. */
+const DEFAULT_BUDGET = 3_000_000;
 
 export function newEffort({ budget = DEFAULT_BUDGET, shouldStop, onProgress }: PackingParams): Effort {
   const count = { steps: 0 };

@@ -3,6 +3,7 @@
  * whatever driver is configured. Used by the tests of each kernel family.
  */
 import { byteSize } from "../../../ir/bytes.ts";
+import { isInteger } from "../../../ir/dtype.ts";
 import type { AttrValue } from "../../../ir/types.ts";
 import { bytesOf, makeTensor, reader, sizeOf, tensorFromBytes } from "../../../kernels/access.ts";
 import { kernelByName } from "../../../kernels/index.ts";
@@ -114,11 +115,19 @@ export async function runKernelCase({ tf, backend, errors }: TestBackend, one: K
   return { expected: wanted, actual };
 }
 
-/** Greatest difference over all results: |actual - expected| / (absolute + relative |expected|); NaN equals NaN. */
+/**
+ * Greatest difference over all results: |actual - expected| / (absolute + relative |expected|); NaN equals NaN.
+ * Results that are no floats must be equal.
+ */
 export function worstError({ expected, actual }: KernelOutcome, absolute: number, relative: number): number {
   if (actual === undefined) return 0;
   let worst = 0;
   expected.forEach((tensor, t) => {
+    if (isInteger(tensor.dtype) || tensor.dtype === "bool") {
+      const [want, got] = [bytesOf(tensor), bytesOf(actual[t]!)];
+      if (want.some((byte, i) => byte !== got[i])) worst = Infinity;
+      return;
+    }
     const want = reader(tensor);
     const got = reader(actual[t]!);
     for (let i = 0; i < sizeOf(tensor.shape); i++) {

@@ -5,6 +5,9 @@ import { activationKernels } from "./activations.ts";
 import { binaryKernels } from "./binary.ts";
 import { castKernels } from "./cast.ts";
 import { attentionKernels } from "./attention.ts";
+import { multiHeadAttentionKernels } from "./multi-head-attention.ts";
+import { groupQueryAttentionKernels } from "./group-query-attention.ts";
+import { rotaryEmbeddingKernels } from "./rotary-embedding.ts";
 import { convKernels } from "./conv.ts";
 import { convNhwcKernels } from "./conv-nhwc.ts";
 import { copyBytesKernels } from "./copy-bytes.ts";
@@ -13,9 +16,14 @@ import { geluKernels } from "./gelu.ts";
 import { generateKernels } from "./generate.ts";
 import { indexingKernels } from "./indexing.ts";
 import { matMulNBitsKernels } from "./matmul-nbits.ts";
+import { anyProductKernels } from "./any-product.ts";
 import { matmulKernels } from "./matmul.ts";
 import { movementKernels } from "./movement.ts";
+import { axesNormKernels } from "./axes-norm.ts";
+import { channelNormKernels } from "./channel-norm.ts";
+import { fusedNormKernels } from "./fused-norm.ts";
 import { normKernels } from "./norm.ts";
+import { globalPoolKernels } from "./global-pool.ts";
 import { poolKernels } from "./pool.ts";
 import { softmaxKernels } from "./softmax.ts";
 import { unaryKernels } from "./unary.ts";
@@ -29,12 +37,20 @@ import type { WgslKernel, WgslTable } from "./types.ts";
 const TABLES: readonly WgslTable[] = [
   copyBytesKernels,
   attentionKernels,
+  multiHeadAttentionKernels,
+  groupQueryAttentionKernels,
+  rotaryEmbeddingKernels,
   convNhwcKernels,
   convKernels,
   matmulKernels,
+  anyProductKernels,
   geluKernels,
   normKernels,
+  fusedNormKernels,
+  channelNormKernels,
+  axesNormKernels,
   poolKernels,
+  globalPoolKernels,
   softmaxKernels,
   unaryKernels,
   binaryKernels,

@@ -262,3 +262,10 @@ export function rowStatistic(norm: RowNorm, wanted: "mean" | "factor", writes: R
   const unit = norm.strided ? 1 : (largestUnit([norm.type.dtype], norm.divisor) ?? 1);
   return reduceRows(norm, unit, wanted, writes, `${norm.label}/${wanted}`);
 }
+
+/** What is summed for a variance. */
+export const square = (v: string): string => `${v} * ${v}`;
+
+/** The inverse deviation of `count` elements out of the sum of squares `total`. */
+export const deviation = (count: number, epsilon: number): string =>
+  `inverseSqrt(total * ${literal(1 / count)} + ${literal(epsilon)})`;

@@ -62,8 +62,8 @@ export interface Search {
   hashB: number;
 }
 
-/** Frames of the recursion that a default stack surely holds. */
-const MAX_DEPTH = 900;
+/** Levels of the recursion that a default stack surely holds, also before the code is optimised (it overflows at 850). */
+const MAX_DEPTH = 600;
 
 export function newSearch(boxes: Boxes, tricks: SearchTricks, seed: number): Search {
   const n = boxes.count;

@@ -1,0 +1,45 @@
+/**
+ * The mapping game, to write agents against: `reset` a prepared problem, take one of `legalActions` with `step` until
+ * it `isOver`. The rewards of an episode add up to the latency that it saves, exactly.
+ */
+export {
+  type Action,
+  allFastSeconds,
+  allSlowSeconds,
+  boundAtCapacity,
+  capacityCurve,
+  type CapacityPoint,
+  checkMapping,
+  type Drop,
+  type DropReason,
+  type Episode,
+  explainMapping,
+  fork,
+  type GameFile,
+  type GameRules,
+  isOver,
+  legalActions,
+  mapMemory,
+  type MappingExplanation,
+  type MapParams,
+  type MapProgress,
+  type MapResult,
+  planOfEpisode,
+  type Prior,
+  prepare,
+  readGame,
+  reset,
+  simulate,
+  type Simulation,
+  step,
+} from "../../src/solve/mapping/index.ts";
+export type {
+  MappingAccess,
+  MappingCopy,
+  MappingHardware,
+  MappingInstruction,
+  MappingPlan,
+  MappingProblem,
+  MappingRange,
+  MappingValue,
+} from "../../src/solve/mapping/types.ts";
