@@ -28,6 +28,7 @@ const { values: flags } = parseArgs({
     evaluations: { type: "string", default: "512" },
     seeds: { type: "string", default: "3" },
     seconds: { type: "string", default: "0.5" },
+    portfolio: { type: "string", default: "3000" },
     only: { type: "string", default: "" },
     weights: { type: "string" },
   },
@@ -41,7 +42,7 @@ interface Subject {
   readonly name: string;
   readonly instance: Instance;
   readonly tables: PriceTables;
-  /** The best bound and plan known: those of the portfolio at its default budget. */
+  /** The best bound and plan known: those of the portfolio with --portfolio evaluations. */
   readonly bound: number;
   readonly best: number;
 }
@@ -50,7 +51,7 @@ const network = await loadMapper(flags.weights);
 const subjects: Subject[] = [];
 for (const { name, problem } of await heldOutGames()) {
   if (!name.includes(flags.only)) continue;
-  const result = mapMemory(problem, { budget: 3000 });
+  const result = mapMemory(problem, { budget: Number(flags.portfolio) });
   const { instance } = result;
   // Prices as every prior sees them: 300 iterations.
   const ascent = newAscent(instance);

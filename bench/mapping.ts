@@ -10,6 +10,7 @@
 import { parseArgs } from "node:util";
 import { mapMemory, type MapParams, type MapResult } from "../src/solve/mapping/index.ts";
 import type { MappingProblem } from "../src/solve/mapping/types.ts";
+import { anySplitBound, splitProblem } from "../src/solve/mapping/split.ts";
 import { formatSeconds } from "../src/report/bytes.ts";
 import { sweepGames } from "./mapping-games.ts";
 import { randomProgram } from "./mapping-random.ts";
@@ -155,7 +156,32 @@ function large(): void {
   process.stdout.write(`\nLarge programs\n${table(["program", "CPU s", "gap", "speed-up", "by"], rows)}\n`);
 }
 
+/** What parts of values in fast memory gain over whole ones, at the same allowance. */
+async function split(seconds: number): Promise<void> {
+  const rows: string[][] = [];
+  const names =
+    only.length > 0
+      ? only
+      : ["resnet50/b8/16M", "unet/b8/128M", "alexnet/b8/16M", "vgg19/b1/16M", "bert-base/b64/128M"];
+  for await (const { name, problem } of zooInstances(names)) {
+    const whole = mapWithin(problem, seconds);
+    const sliced = [2, 4].map((slices) => mapWithin(splitProblem(problem, slices).problem, seconds));
+    const least = anySplitBound(problem);
+    rows.push([
+      name,
+      formatSeconds(whole.seconds),
+      ...sliced.map((result) => `${formatSeconds(result.seconds)} (${percent(result.seconds / whole.seconds - 1)})`),
+      ...sliced.map((result) => percent(result.gap)),
+      formatSeconds(least),
+      percent(least / whole.seconds - 1),
+    ]);
+  }
+  const head = ["instance", "whole", "2 slices", "4 slices", "gap of 2", "gap of 4", "any split", "at most"];
+  process.stdout.write(`\nSplit residency, ${seconds} CPU s each\n${table(head, rows)}\n`);
+}
+
 if (parts.has("zoo")) for (const seconds of allowances) await zoo(seconds);
 if (parts.has("games")) process.stdout.write(`\n${await sweepGames(Number(flags.games))}\n`);
 if (parts.has("fast")) fast();
 if (parts.has("large")) large();
+if (parts.has("split")) await split(allowances[0]!);

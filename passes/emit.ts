@@ -61,6 +61,8 @@ const emitMapping = (mapping: MemoryMapping, { indexOf }: MappedLayout): PlanMap
     kappa: kappa.map((list) => [...list]),
     beta: [...beta],
     mu: [...mu],
+    lagrangianSeconds: mapping.lagrangianSeconds,
+    ...(mapping.refined === undefined ? {} : { refined: mapping.refined }),
     secondsPerByte: mapping.secondsPerByte,
     drops: mapping.drops.map(({ step, ...drop }) => ({ step: indexOf[step]!, ...drop })),
   };

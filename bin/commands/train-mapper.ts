@@ -31,7 +31,7 @@ export const trainMapperCommand: Command = {
     const { train } = await import("../../src/runtime/training/train.ts");
     const { weightsFiles, trainingPicture } = await import("../../src/runtime/training/results.ts");
     const { trainingGames, validationGames } = await import("../../src/mapper-games.ts");
-    const { writePicture } = await import("../picture.ts");
+    const { pngOf } = await import("../png.ts");
     const whole = (name: string, least: number): number => {
       const value = required(flags, name);
       const number = Number(value);
@@ -68,7 +68,10 @@ export const trainMapperCommand: Command = {
       });
       line.done();
       await writeWhole(checkpointFile, JSON.stringify(checkpoint));
-      if (picture !== undefined) await writePicture(picture, trainingPicture(checkpoint.log));
+      if (picture !== undefined) {
+        const svg = trainingPicture(checkpoint.log);
+        await writeWhole(picture, picture.endsWith(".png") ? await pngOf(svg) : svg);
+      }
       if (!finished) {
         process.stderr.write(`stopped at step ${checkpoint.step} of ${checkpoint.steps}: --resume ${checkpointFile}\n`);
         return 130;

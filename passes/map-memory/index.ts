@@ -22,9 +22,12 @@ import {
   type MappingPlan,
   type MapResult,
   provenBound,
+  provenRefinedBound,
+  type RefinedCertificate,
   simulate,
   subsetSumCapacity,
 } from "../../src/solve/mapping/index.ts";
+import type { PlanMapping } from "../../src/plan/schema.ts";
 import type { Target } from "../../src/target/schema.ts";
 import type { Placed } from "../allocate.ts";
 import { fastMemoryOf, type FastMemory } from "./memories.ts";
@@ -66,6 +69,8 @@ export interface MappedDrop {
   readonly reason: DropReason;
 }
 
+type RefinedPrices = NonNullable<PlanMapping["refined"]>;
+
 export interface MemoryMapping {
   readonly fastMemory: string;
   readonly slowMemory: string;
@@ -85,9 +90,13 @@ export interface MemoryMapping {
   readonly seconds: number;
   readonly allSlowSeconds: number;
   readonly allFastSeconds: number;
-  /** What the multipliers of `certificate` prove. */
+  /** What the multipliers of `refined`, or else of `certificate` prove. */
   readonly bound: number;
   readonly certificate: BoundCertificate;
+  /** What they prove. */
+  readonly lagrangianSeconds: number;
+  /** Multipliers that prove more, where there are any. */
+  readonly refined: RefinedPrices | undefined;
   /** Most bytes that whole values can fill before the first step, and at each step: the certificate counts on it. */
   readonly capacity: readonly number[];
   readonly drops: readonly MappedDrop[];
@@ -133,6 +142,8 @@ export function mapProgram(program: Program, target: Target, options: MapMemoryO
   const { stepSeconds, kernelSeconds, stalls } = timesOf(instance, plan);
   const capacity = subsetSumCapacity(instance);
   const certificate = rounded(result.certificate);
+  const lagrangianSeconds = Math.max(0, provenBound(instance, certificate, capacity));
+  const refined = refinedOf(program, result, roots, capacity, lagrangianSeconds);
   const explained = explainMapping(instance, plan, certificate);
   return {
     fastMemory: names.fast,
@@ -161,7 +172,9 @@ export function mapProgram(program: Program, target: Target, options: MapMemoryO
     seconds: result.seconds,
     allSlowSeconds: result.allSlowSeconds,
     allFastSeconds: result.allFastSeconds,
-    bound: Math.min(result.seconds, provenBound(instance, certificate, capacity)),
+    bound: Math.min(result.seconds, refined?.seconds ?? lagrangianSeconds),
+    lagrangianSeconds,
+    refined: refined?.prices,
     certificate,
     capacity: [...capacity],
     drops: explained.drops.map(({ step, value, savedSeconds, residencyPrice, copyPrice, reason }) => ({
@@ -247,6 +260,50 @@ const shorten = (x: number): number => (x > 0 && Number.isFinite(x) ? Number(x.t
 function rounded({ lambda, units, kappa, beta, mu, seconds }: BoundCertificate): BoundCertificate {
   const short = (list: readonly number[]): number[] => list.map(shorten);
   return { lambda: short(lambda), units, kappa: kappa.map(short), beta: short(beta), mu: short(mu), seconds };
+}
+
+/** Multipliers of the tighter bound as a plan has them; undefined where they prove no more, or a storage has two contents. */
+function refinedOf(
+  { values, steps }: Program,
+  { instance, refined }: MapResult,
+  roots: readonly ValueId[],
+  capacity: Float64Array,
+  least: number,
+): { readonly prices: RefinedPrices; readonly seconds: number } | undefined {
+  if (refined === undefined || new Set(instance.valueOf).size !== instance.versions) return undefined;
+  const short = (list: readonly number[]): number[] => list.map(shorten);
+  const proof: RefinedCertificate = {
+    seconds: refined.seconds,
+    lambda: short(refined.lambda),
+    beta: short(refined.beta),
+    nu: short(refined.nu),
+    sigma: refined.sigma.map((x) => (Number.isFinite(x) ? Number(x.toPrecision(DIGITS)) : 0)),
+    rho: refined.rho
+      .map((own) => ({ ...own, prices: short(own.prices) }))
+      .filter(({ prices }) => prices.some((price) => price > 0)),
+  };
+  const seconds = provenRefinedBound(instance, proof, capacity);
+  if (seconds <= least) return undefined;
+  const rootOf = (version: number): ValueId => roots[instance.valueOf[version]!]!;
+  const paid = new Map<string, number>();
+  for (let a = 0; a < instance.accesses; a++)
+    paid.set(`${instance.stepOf[a]! - 1},${rootOf(instance.versionOf[a]!)}`, proof.sigma[a]!);
+  const sigma = steps.flatMap((step, i) =>
+    [...new Set([...step.reads, ...step.writes].map((id) => values[id]!.storage.value))].flatMap((root) => {
+      const price = paid.get(`${i},${root}`);
+      return price === undefined ? [] : [price];
+    }),
+  );
+  return {
+    seconds,
+    prices: {
+      lambda: [...proof.lambda],
+      beta: [...proof.beta],
+      nu: [...proof.nu],
+      sigma,
+      rho: proof.rho.map(({ version, from, prices }) => ({ value: rootOf(version), from, prices: [...prices] })),
+    },
+  };
 }
 
 /** Names the step whose operands don't fit, where they must all be in fast memory at once. */

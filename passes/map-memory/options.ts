@@ -15,10 +15,10 @@ const schema = z.strictObject({
     .describe("seed of the search; that of the compilation where left out"),
 });
 
-/** What the pass may be told; `onProgress` and `shouldStop` hear of the search while it runs. */
+/** What the pass may be told; `onProgress` and `shouldStop` hear of the search while it runs, `exact` is a technique. */
 export type MapMemoryOptions = {
   readonly [Key in keyof z.infer<typeof schema>]?: Exclude<z.infer<typeof schema>[Key], undefined>;
-} & Pick<MapParams, "onProgress" | "shouldStop">;
+} & Pick<MapParams, "exact" | "onProgress" | "shouldStop">;
 
 /** Options from `key=value` pairs. Throws InputError `invalid-option`. */
 export function parseMapMemoryOptions(given: Readonly<Record<string, string>>): MapMemoryOptions {

@@ -257,7 +257,16 @@ const ACTIVATE: Readonly<Record<string, (x: number) => number>> = {
   relu6: (x) => Math.min(6, Math.max(0, x)),
 };
 
-/** Channels last: x [N,H,W,C], filter [kh,kw,C/group,M], bias [M]; attrs also: activation. */
+/** A float tensor's numbers: its own where they are such, a copy of the packed types. */
+function numbersOf(tensor: Tensor): Float32Array | Float64Array {
+  const { dtype, data, shape } = tensor;
+  if ((dtype === "float32" || dtype === "float64") && (data instanceof Float32Array || data instanceof Float64Array))
+    return data;
+  const read = reader(tensor);
+  return Float64Array.from({ length: sizeOf(shape) }, (_, i) => read(i));
+}
+
+/** Channels last: x [N,H,W,C], filter [kh,kw,C/group,M], bias [M], any float types; attrs also: activation. */
 const convNhwc: Kernel = (call) => {
   const x = operand(call, 0);
   const w = operand(call, 1);
@@ -271,8 +280,9 @@ const convNhwc: Kernel = (call) => {
   const [dh, dw] = intsAttr(call.attrs, "dilations") as [number, number];
   const filtersPerGroup = filters / intAttr(call.attrs, "group");
   const activate = ACTIVATE[String(call.attrs.get("activation") ?? "none")]!;
-  const [xd, wd, yd] = [x.data as Float32Array, w.data as Float32Array, y.data as Float32Array];
-  const bd = bias ? (bias.data as Float32Array) : undefined;
+  const [xd, wd] = [numbersOf(x), numbersOf(w)];
+  const bd = bias ? numbersOf(bias) : undefined;
+  const write = writer(y);
   const sums = new Float64Array(filters);
   for (let n = 0; n < batch; n++) {
     for (let r = 0; r < oh; r++) {
@@ -297,7 +307,7 @@ const convNhwc: Kernel = (call) => {
           }
         }
         const to = ((n * oh + r) * ow + o) * filters;
-        for (let m = 0; m < filters; m++) yd[to + m] = activate(sums[m]!);
+        for (let m = 0; m < filters; m++) write(to + m, activate(sums[m]!));
       }
     }
   }

@@ -179,6 +179,21 @@ const mapping = z.strictObject({
   kappa: z.array(prices).describe("price of each rounding cut"),
   beta: prices.describe("share of slow bandwidth in the price of a step's time"),
   mu: prices.describe("share of memory time in the price of a step's time"),
+  lagrangianSeconds: seconds.describe("what these multipliers prove"),
+  refined: z
+    .strictObject({
+      lambda: prices,
+      beta: prices,
+      nu: prices,
+      sigma: z
+        .array(z.number())
+        .describe("what an access pays where it is fast: by step, in the order in which it names its storage"),
+      rho: z
+        .array(z.strictObject({ value: id, from: whole, prices }))
+        .describe("price of a large value's presence, from moment `from` on"),
+    })
+    .optional()
+    .describe("multipliers of a tighter bound, the one of the summary where they are there"),
   secondsPerByte: seconds.describe("what one more byte of fast memory takes off the bound"),
   drops: z.array(drop).describe("why each access of slow memory stays there"),
 });

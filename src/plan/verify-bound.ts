@@ -15,7 +15,8 @@ import {
 import type { Plan, PlanMapping } from "./schema.ts";
 
 /** One content of a storage root, from a write that needs nothing of the old one to the next such write. */
-interface Version {
+export interface Version {
+  readonly root: number;
   readonly bytes: number;
   /** Made by a step: not in slow memory at the start. */
   readonly produced: boolean;
@@ -23,7 +24,7 @@ interface Version {
   mustEndSlow: boolean;
 }
 
-function versionsOf(plan: Plan, kernels: readonly MappedStep[]): Version[] {
+export function versionsOf(plan: Plan, kernels: readonly MappedStep[]): Version[] {
   const all: Version[] = [];
   const current = new Map<number, Version>();
   kernels.forEach(({ accesses }, k) => {
@@ -32,7 +33,7 @@ function versionsOf(plan: Plan, kernels: readonly MappedStep[]): Version[] {
       if (bytes === 0) continue;
       let version = current.get(access.root);
       if (version === undefined || (access.writes && !access.needs)) {
-        version = { bytes, produced: access.writes && !access.needs, uses: [], mustEndSlow: false };
+        version = { root: access.root, bytes, produced: access.writes && !access.needs, uses: [], mustEndSlow: false };
         current.set(access.root, version);
         all.push(version);
       }
@@ -46,8 +47,8 @@ function versionsOf(plan: Plan, kernels: readonly MappedStep[]): Version[] {
   return all;
 }
 
-const roundUp = (bytes: number, alignment: number): number => Math.ceil(bytes / alignment) * alignment;
-const roomOf = ({ fastBytes, alignment }: Machine): number => Math.floor(fastBytes / alignment) * alignment;
+export const roundUp = (bytes: number, alignment: number): number => Math.ceil(bytes / alignment) * alignment;
+export const roomOf = ({ fastBytes, alignment }: Machine): number => Math.floor(fastBytes / alignment) * alignment;
 
 /** Sums listed at most while a capacity is checked. */
 const MAX_SUMS = 1 << 14;
@@ -76,7 +77,8 @@ export function capacityFault(
       most = -1;
       continue;
     }
-    if (!machine.slowDirect && t > 0) return `at step ${t} operands are staged: they may fill all ${room} bytes`;
+    const stages = !machine.slowDirect && kernels[t - 1]?.accesses.some(({ root }) => plan.values[root]!.bytes > 0);
+    if (stages === true) return `at step ${t} operands are staged: they may fill all ${room} bytes`;
     if (changes[t]!.length > 0 || most < 0 || t === 0) most = fullest(live, room);
     if (stated < most) return `at step ${t} values may fill ${most} bytes, the certificate says ${stated}`;
   }

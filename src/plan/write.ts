@@ -161,7 +161,7 @@ const orderPacking = (packing: PlanPacking): PlanPacking => {
 
 function orderMapping(mapping: PlanMapping): object {
   const { fastMemory, slowMemory, method, proof, evaluations, allSlowSeconds, allFastSeconds } = mapping;
-  const { capacity, lambda, units, kappa, beta, mu, secondsPerByte, drops } = mapping;
+  const { capacity, lambda, units, kappa, beta, mu, lagrangianSeconds, refined, secondsPerByte, drops } = mapping;
   return {
     fastMemory,
     slowMemory,
@@ -176,6 +176,18 @@ function orderMapping(mapping: PlanMapping): object {
     kappa,
     beta,
     mu,
+    lagrangianSeconds,
+    ...(refined === undefined
+      ? {}
+      : {
+          refined: {
+            lambda: refined.lambda,
+            beta: refined.beta,
+            nu: refined.nu,
+            sigma: refined.sigma,
+            rho: refined.rho.map(({ value, from, prices }) => ({ value, from, prices })),
+          },
+        }),
     secondsPerByte,
     drops: drops.map(({ step, value, savedSeconds, residencySeconds, copySeconds, reason }) => ({
       step,

@@ -7,10 +7,10 @@ import { isDone, resetState } from "../../solve/mapping/state.ts";
 import type { MappingPlan } from "../../solve/mapping/types.ts";
 import { actionIndex, ACTIONS, moveOf } from "../../solve/mapping/agents/actions.ts";
 import { FEATURES, observe, type Observer, STATIC_FEATURES } from "../../solve/mapping/agents/features.ts";
-import type { Prepared } from "../../solve/mapping/agents/play.ts";
+import { type Policy, type Prepared, pricePolicy } from "../../solve/mapping/agents/play.ts";
+import { proposalSearch } from "../../solve/mapping/agents/regal.ts";
 import { rewardBin, TRANSITION, valueBin, BINS } from "../../solve/mapping/agents/network.ts";
 import type { Batch } from "./gradients.ts";
-import { annealOnce, newAnneal } from "../../solve/mapping/anneal.ts";
 
 export interface EpisodeRecord {
   /** Which game of the training set. */
@@ -104,23 +104,33 @@ export function actionsOfPlan(instance: Instance, plan: MappingPlan): Uint8Array
   });
 }
 
-/** The best game of some: by prices, by annealing, and the one that comes nearest to the portfolio's plan. */
+/** Wants what a plan does, as far as the game allows it; else what the prices want. */
+function follow(actions: Uint8Array): Policy {
+  return (observer, state, moves, count, out) => {
+    pricePolicy(observer, state, moves, count, out);
+    const wanted = actions[state.position]!;
+    if (moveOf(moves, count, wanted) < 0) return;
+    for (let a = 0; a < ACTIONS; a++) out[a]! *= 0.1;
+    out[wanted]! += 0.9;
+  };
+}
+
+/**
+ * The best game of some: annealed from the prices, and annealed from the game that comes nearest to the
+ * portfolio's plan, which need not be a game itself.
+ */
 export function solvedEpisode(
   game: number,
   prepared: Prepared,
   effort: { readonly anneals: number; readonly budget: number },
   seed: number,
 ): EpisodeRecord {
-  const { observer, state, moves } = prepared;
-  const { instance, tables } = observer;
-  const candidates: MappingPlan[] = [];
-  const run = newAnneal(instance, state, moves, tables, "extended", seed);
-  for (let k = 0; k < effort.anneals; k++) annealOnce(run, state, moves, k / effort.anneals);
-  candidates.push(run.bestPlan);
-  candidates.push(mapMemory(instance.problem, { budget: effort.budget, seed, exact: false, mcts: false }).plan);
-  const records = candidates.map((plan) => {
-    const actions = actionsOfPlan(instance, plan);
-    return record(game, prepared, actions, () => undefined);
+  const { tables, bound, instance } = prepared.observer;
+  const { plan } = mapMemory(instance.problem, { budget: effort.budget, seed, exact: false, mcts: false });
+  const params = { seed, budget: effort.anneals, tables, bound };
+  const records = [pricePolicy, follow(actionsOfPlan(instance, plan))].map((policy) => {
+    const found = proposalSearch(policy, instance, params);
+    return record(game, prepared, actionsOfPlan(instance, found.plan!), () => undefined);
   });
   return records.reduce((best, other) => (other.seconds < best.seconds ? other : best));
 }

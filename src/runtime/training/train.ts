@@ -61,6 +61,8 @@ const CHECKPOINT_EVERY = 250;
 /** Steps between games of self-play, the most of them that are kept, and the largest that are played. */
 const PLAY_EVERY = 10;
 const KEPT = 64;
+/** Share of the positions that come from self-play, once there is any. */
+const PLAYED_SHARE = 0.3;
 const LARGEST_PLAYED = 160;
 const SIMULATIONS = 16;
 
@@ -141,7 +143,7 @@ export async function train(params: TrainParams): Promise<Trained> {
         choice: Math.floor(random() * episode.choices.length),
       };
     };
-    const sample = batchOf(batch, () => from(played.length > 0 && random() < 0.4 ? played : usable));
+    const sample = batchOf(batch, () => from(played.length > 0 && random() < PLAYED_SHARE ? played : usable));
     const losses = gradientsOf(network.parameters, sample, gradient);
     update(flat, gradient, momentum, variance, step, steps);
     step++;

@@ -121,6 +121,35 @@ const CASES: readonly Case[] = [
     output: [1, 6, 11, 4],
     by: "own",
   },
+  // Image operators become channels-last between two convolutions only: alone they would stay as they are.
+  ...[
+    { kernel: [3, 3], pads: [1, 1, 1, 1], strides: [1, 1], dilations: [1, 1], group: 2, out: [2, 6, 7, 5] },
+    { kernel: [1, 1], pads: [0, 0, 0, 0], strides: [1, 1], dilations: [1, 1], group: 3, out: [2, 6, 7, 5] },
+    { kernel: [2, 3], pads: [1, 1, 0, 3], strides: [1, 1], dilations: [1, 2], group: 2, out: [2, 6, 7, 5] },
+  ].map(({ kernel, pads, strides, dilations, group, out }): Case => ({
+    op: "Conv",
+    inputs: [[2, 6, 7, 5]],
+    weights: [[out[1]!, 6 / group, ...kernel], [out[1]!]],
+    attrs: { kernel_shape: kernel, pads, strides, dilations, group },
+    output: out,
+    by: "own",
+  })),
+  ...[5, 4, 1].map((size): Case => ({
+    op: "LRN",
+    inputs: [[2, 7, 3, 5]],
+    attrs: { size, alpha: float(0.1), beta: float(0.75), bias: float(1) },
+    output: [2, 7, 3, 5],
+    by: "own",
+  })),
+  {
+    op: "Sum",
+    inputs: [
+      [2, 3, 4],
+      [2, 3, 4],
+    ],
+    output: [2, 3, 4],
+    by: "tfjs",
+  },
   { op: "ConvTranspose", inputs: [[2, 3, 7]], weights: [[3, 2, 3]], output: [2, 2, 9], by: "own" },
 ];
 
@@ -135,7 +164,7 @@ test.each(
   b.output("y", b.op(op, operands, "node", attrs), "float", output);
   const model = await readModel(encodeModel(b.finish("one")));
   const { plan } = await compile(model, { target: "tfjs-wasm" });
-  const step = plan.steps.find((one) => one.kind === "kernel")!;
+  const step = plan.steps.find((one) => one.kind === "kernel" && one.kernel !== "Transpose")!;
   if (step.kind === "kernel") {
     const shape = {
       inputs: step.reads.map((id) => plan.values[id]!),
@@ -153,6 +182,47 @@ test.each(
     const message = compareTensors("y", wasm.outputs[0]!.tensor, cpu.outputs[0]!.tensor, { rtol: 2e-6, atol: 2e-6 });
     expect(message?.message).toBeUndefined();
   }
+});
+
+test.each([
+  { pads: [0, 0, 0, 0], count: 0, strides: [2, 2], size: 4 },
+  { pads: [1, 1, 1, 1], count: 0, strides: [1, 2], size: 8 },
+  { pads: [1, 1, 1, 1], count: 1, strides: [2, 2], size: 4 },
+])("a channels-last network with what stands between convolutions: %o", async ({ pads, count, strides, size }) => {
+  const b = builder({ weights: "seeded", seed: 5 });
+  const conv = (x: string, name: string, from: number, to: number, group: number, stride = 1): string =>
+    b.op("Conv", [x, b.weight(`${name}.w`, [to, from / group, 3, 3])], name, {
+      kernel_shape: [3, 3],
+      pads: [1, 1, 1, 1],
+      strides: [stride, stride],
+      group,
+    });
+  let x = b.op("Relu", [conv(b.input("x", "float", [1, 3, 16, 16]), "a", 3, 32, 1, 2)], "relu");
+  x = b.op(
+    "BatchNormalization",
+    [x, ...["scale", "bias", "mean"].map((name) => b.weight(name, [32])), b.weight("variance", [32], "ones")],
+    "norm",
+    { epsilon: float(1e-3) },
+  );
+  x = b.op("AveragePool", [x], "pool", {
+    kernel_shape: pads[0] === 0 ? [2, 2] : [3, 3],
+    strides,
+    pads,
+    count_include_pad: count,
+  });
+  x = conv(b.op("Relu", [conv(x, "b", 32, 12, 4)], "relu2"), "c", 12, 5, 1);
+  b.output("y", x, "float", [1, 5, size, 4]);
+  const model = await readModel(encodeModel(b.finish("network")));
+  const { plan } = await compile(model, { target: "tfjs-wasm" });
+  const kernels = plan.steps.map((step) => (step.kind === "kernel" ? step.kernel : ""));
+  expect(kernels).toContain("AveragePoolNHWC");
+  expect(kernels).toContain("BatchNormalizationNHWC");
+  const wasm = await executePlan(plan, { model, repeat: 2, check: true });
+  const cpu = await executePlan(plan, { model, backend: "cpu" });
+  expect(wasm.check).toMatchObject({ equal: true });
+  expect(wasm.steadyAllocations).toBe(0);
+  const message = compareTensors("y", wasm.outputs[0]!.tensor, cpu.outputs[0]!.tensor, { rtol: 2e-6, atol: 2e-6 });
+  expect(message?.message).toBeUndefined();
 });
 
 test("one loaded plan takes a new right operand every run", async () => {

@@ -228,7 +228,8 @@ export const STOCK_OPERATIONS: Readonly<Record<string, Operation>> = {
   ReduceMin: reduce(tf.min),
   ReduceSum: reduce(tf.sum),
   Slice: slice,
-  Softmax: ([x], _, [shape]) => tf.reshape(tf.softmax(tf.reshape(x!, [-1, shape!.at(-1)!])), [...shape!]),
+  Softmax: ([x], attrs, [shape]) =>
+    tf.reshape(tf.softmax(tf.reshape(x!, [-1, Number(attrs.get("count"))])), [...shape!]),
   Split: split,
   TopK: ([x], attrs, [shape]) => {
     const { values, indices } = tf.topk(x!, shape![Number(attrs.get("axis"))]!);

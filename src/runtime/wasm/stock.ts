@@ -16,6 +16,8 @@ import { wasmBackend } from "./backend.ts";
 
 export interface StockModel {
   run(inputs: readonly Tensor[]): Float32Array[];
+  /** The outputs where the backend left them, for backends that are read asynchronously; the caller disposes them. */
+  start(inputs: readonly Tensor[]): tf.Tensor[];
   dispose(): void;
 }
 
@@ -33,9 +35,13 @@ function upload(tensor: Tensor): tf.Tensor {
   return tf.tensor(values, [...tensor.shape], dtype);
 }
 
-/** Loads the steps of `plan` for TensorFlow.js alone. Throws InternalError for a kernel that it has no operations for. */
-export async function loadStock(plan: Plan, options: LoadOptions): Promise<StockModel> {
-  await wasmBackend();
+/** Loads the steps of `plan` for TensorFlow.js alone, on the backend that `ready` sets: WebAssembly unless told. Throws InternalError for a kernel that it has no operations for. */
+export async function loadStock(
+  plan: Plan,
+  options: LoadOptions,
+  ready: () => Promise<unknown> = wasmBackend,
+): Promise<StockModel> {
+  await ready();
   const { values } = plan;
   const host = new Map<number, Tensor>();
   for (const value of values)
@@ -55,44 +61,52 @@ export async function loadStock(plan: Plan, options: LoadOptions): Promise<Stock
   const dead = steps.map((): number[] => []);
   for (const [id, i] of last) if (values[id]!.kind !== "weight") dead[i]!.push(id);
 
-  return {
-    run(inputs) {
-      const live = new Map<number, tf.Tensor>(weights);
-      plan.inputs.forEach((id, i) => live.set(id, upload(inputs[i]!)));
-      const show = (id: number): tf.Tensor => {
-        const { viewOf, shape, storage } = values[id]!;
-        if (viewOf === null) return live.get(id)!;
-        const base = show(viewOf);
-        const dims = [...shape];
-        if (sizeOf(shape) === base.size) return tf.reshape(base, dims);
-        const width = values[id]!.bytes / sizeOf(shape);
-        const from = (storage.offset - values[viewOf]!.storage.offset) / width;
-        return tf.reshape(tf.slice(tf.reshape(base, [-1]), [from], [sizeOf(shape)]), dims);
-      };
-      steps.forEach((step, i) => {
-        const results = withAbsent(
-          step.writes.filter((id) => values[id]!.kind !== "temporary"),
-          step.absentWrites,
-        );
-        const made = tf.tidy(() => {
-          const operands = withAbsent(step.reads.map(show), step.absentReads);
-          const attrs = new Map(step.attrs.map(({ name, value }) => [name, value]));
-          const shapes = results.map((id) => (id === null ? [] : [...values[id]!.shape]));
-          return STOCK_OPERATIONS[step.kernel]!(operands, attrs, shapes);
-        });
-        (Array.isArray(made) ? made : [made]).forEach((tensor, k) => {
-          const id = results[k];
-          if (id === null || id === undefined) tensor.dispose();
-          else live.set(id, tensor);
-        });
-        for (const id of dead[i]!) {
-          live.get(id)?.dispose();
-          live.delete(id);
-        }
+  const start = (inputs: readonly Tensor[]): tf.Tensor[] => {
+    const live = new Map<number, tf.Tensor>(weights);
+    plan.inputs.forEach((id, i) => live.set(id, upload(inputs[i]!)));
+    const show = (id: number): tf.Tensor => {
+      const { viewOf, shape, storage } = values[id]!;
+      if (viewOf === null) return live.get(id)!;
+      const base = show(viewOf);
+      const dims = [...shape];
+      if (sizeOf(shape) === base.size) return tf.reshape(base, dims);
+      const width = values[id]!.bytes / sizeOf(shape);
+      const from = (storage.offset - values[viewOf]!.storage.offset) / width;
+      return tf.reshape(tf.slice(tf.reshape(base, [-1]), [from], [sizeOf(shape)]), dims);
+    };
+    steps.forEach((step, i) => {
+      const results = withAbsent(
+        step.writes.filter((id) => values[id]!.kind !== "temporary"),
+        step.absentWrites,
+      );
+      const made = tf.tidy(() => {
+        const operands = withAbsent(step.reads.map(show), step.absentReads);
+        const attrs = new Map(step.attrs.map(({ name, value }) => [name, value]));
+        const shapes = results.map((id) => (id === null ? [] : [...values[id]!.shape]));
+        return STOCK_OPERATIONS[step.kernel]!(operands, attrs, shapes);
       });
-      const outputs = tf.tidy(() => plan.outputs.map((id) => Float32Array.from(show(id).dataSync())));
-      for (const [id, tensor] of live) if (!weights.has(id)) tensor.dispose();
-      return outputs;
+      (Array.isArray(made) ? made : [made]).forEach((tensor, k) => {
+        const id = results[k];
+        if (id === null || id === undefined) tensor.dispose();
+        else live.set(id, tensor);
+      });
+      for (const id of dead[i]!) {
+        live.get(id)?.dispose();
+        live.delete(id);
+      }
+    });
+    const outputs = tf.tidy(() => plan.outputs.map((id) => tf.clone(show(id))));
+    for (const [id, tensor] of live) if (!weights.has(id)) tensor.dispose();
+    return outputs;
+  };
+
+  return {
+    start,
+    run(inputs) {
+      const outputs = start(inputs);
+      const read = outputs.map((tensor) => Float32Array.from(tensor.dataSync()));
+      tf.dispose(outputs);
+      return read;
     },
     dispose() {
       for (const tensor of weights.values()) tensor.dispose();

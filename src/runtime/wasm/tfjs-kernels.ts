@@ -155,29 +155,36 @@ const gemm: Selector = ({ inputs, outputs, attrs }) => {
   };
 };
 
-const maxPool: Selector = ({ inputs, outputs, attrs }) => {
-  const [x] = inputs;
-  const output = outputs[0];
-  const kernel = ints(attrs, "kernel_shape");
-  const strides = ints(attrs, "strides");
-  const pads = ints(attrs, "pads");
-  const dilations = ints(attrs, "dilations") ?? [1, 1];
-  if (!x || !output || x.shape.length !== 4 || kernel?.length !== 2 || strides?.length !== 2 || pads?.length !== 4)
-    return undefined;
-  if (outputs.length > 1 && outputs[1]) return undefined;
-  if (dilations.some((dilation) => dilation !== 1) || pads.some((pad) => pad < 0)) return undefined;
-  // A window that lies wholly in the padding (ceil_mode) has no defined result there.
-  for (const d of [0, 1]) {
-    const size = x.shape[d + 1]! + pads[d]! + pads[d + 2]!;
-    if (Math.floor((size - kernel[d]!) / strides[d]!) + 1 !== output.shape[d + 1]) return undefined;
-  }
-  return {
-    kernel: "MaxPool",
-    inputs: { x: { at: 0, shape: x.shape } },
-    output: output.shape,
-    attrs: { filterSize: [...kernel], strides: [...strides], pad: explicitPad(pads), dimRoundingMode: "floor" },
+const pool =
+  (name: string): Selector =>
+  ({ inputs, outputs, attrs }) => {
+    const [x] = inputs;
+    const output = outputs[0];
+    const kernel = ints(attrs, "kernel_shape");
+    const strides = ints(attrs, "strides");
+    const pads = ints(attrs, "pads");
+    const dilations = ints(attrs, "dilations") ?? [1, 1];
+    if (!x || !output || x.shape.length !== 4 || kernel?.length !== 2 || strides?.length !== 2 || pads?.length !== 4)
+      return undefined;
+    if (outputs.length > 1 && outputs[1]) return undefined;
+    // A window of one element is TensorFlow.js's identity, which makes no result.
+    if (kernel.every((size) => size === 1)) return undefined;
+    // TensorFlow.js averages over what is inside.
+    if (name === "AvgPool" && Boolean(attrs.get("count_include_pad")) && pads.some((pad) => pad !== 0))
+      return undefined;
+    if (dilations.some((dilation) => dilation !== 1) || pads.some((pad) => pad < 0)) return undefined;
+    // A window that lies wholly in the padding (ceil_mode) has no defined result there.
+    for (const d of [0, 1]) {
+      const size = x.shape[d + 1]! + pads[d]! + pads[d + 2]!;
+      if (Math.floor((size - kernel[d]!) / strides[d]!) + 1 !== output.shape[d + 1]) return undefined;
+    }
+    return {
+      kernel: name,
+      inputs: { x: { at: 0, shape: x.shape } },
+      output: output.shape,
+      attrs: { filterSize: [...kernel], strides: [...strides], pad: explicitPad(pads), dimRoundingMode: "floor" },
+    };
   };
-};
 
 /** Softmax over the last axis. */
 const softmax: Selector = ({ inputs, outputs, attrs }) => {
@@ -234,7 +241,9 @@ const SELECTORS: ReadonlyMap<string, Selector> = new Map([
   ["ConvNHWC", conv],
   ["MatMul", matmul],
   ["Gemm", gemm],
-  ["MaxPoolNHWC", maxPool],
+  ["MaxPoolNHWC", pool("MaxPool")],
+  ["AveragePoolNHWC", pool("AvgPool")],
+  ["Sum", binary("Add")],
   ["Softmax", softmax],
   ["Transpose", transpose],
   ["Add", binary("Add")],

@@ -10,7 +10,7 @@
  *
  * holds at every iterate. Ascent is Adam (Kingma and Ba, 2015) on the subgradient, step sizes falling.
  */
-import { type RoundingCuts, roundingCuts, subsetSumCapacity } from "./capacity.ts";
+import { noCuts, type RoundingCuts, roundingCuts, subsetSumCapacity } from "./capacity.ts";
 import { type Instance, allSlowSeconds } from "./instance.ts";
 import { cheapestPath, newPathWork, type PathVisitor, type PathWork, setPathPrices, tracePath } from "./paths.ts";
 
@@ -42,6 +42,8 @@ export interface Ascent {
   readonly instance: Instance;
   readonly capacity: Float64Array;
   readonly cuts: RoundingCuts;
+  /** Footprint up to which a version can be resident. */
+  readonly largest: number;
   readonly now: Prices;
   readonly best: Prices;
   seconds: number;
@@ -79,9 +81,10 @@ interface Work {
   readonly visitor: PathVisitor;
 }
 
-export function newAscent(instance: Instance): Ascent {
+/** `whole` where values are resident whole or not at all; else the bound holds for parts of values as well. */
+export function newAscent(instance: Instance, whole = true): Ascent {
   const { steps } = instance;
-  const cuts = roundingCuts(instance);
+  const cuts = whole ? roundingCuts(instance) : noCuts(instance);
   const count = cuts.units.length;
   const lists = 4 + count;
   const work = {
@@ -94,7 +97,8 @@ export function newAscent(instance: Instance): Ascent {
   };
   const ascent: Ascent = {
     instance,
-    capacity: subsetSumCapacity(instance),
+    capacity: whole ? subsetSumCapacity(instance) : instance.room,
+    largest: whole ? instance.largestRoom : Infinity,
     cuts,
     now: newPrices(steps, count),
     best: newPrices(steps, count),
@@ -170,7 +174,7 @@ function mixShares({ instance, now, logits }: Ascent): void {
 
 /** Value of the dual at `ascent.now`; its subgradient goes to `ascent.work`. */
 function evaluate(ascent: Ascent): number {
-  const { instance, capacity, cuts, now, work } = ascent;
+  const { instance, capacity, cuts, largest, now, work } = ascent;
   const { limits } = cuts;
   const { steps, accesses, bandwidth, bytes, stepOf, versionOf, slowBytes, fastSeconds, compute, base } = instance;
   const { lambda, kappa, beta, mu, nu } = now;
@@ -195,10 +199,10 @@ function evaluate(ascent: Ascent): number {
     if (!staging) continue;
     const v = versionOf[a]!;
     const own = classPrefix[cuts.classOf[v]!]!;
-    if (instance.footprint[v]! <= instance.largestRoom) slowCost[a]! += bytes[v]! * lambda[t]! + own[t + 1]! - own[t]!;
+    if (instance.footprint[v]! <= largest) slowCost[a]! += bytes[v]! * lambda[t]! + own[t + 1]! - own[t]!;
   }
   for (let v = 0; v < instance.versions; v++) {
-    if (instance.footprint[v]! > instance.largestRoom) {
+    if (instance.footprint[v]! > largest) {
       for (let k = instance.first[v]!; k < instance.first[v + 1]!; k++) {
         const a = instance.list[k]!;
         const t = stepOf[a]!;

@@ -30,6 +30,14 @@ export interface RoundingCuts {
   readonly classes: readonly (readonly number[])[];
 }
 
+/** None: what holds for parts of values as well. */
+export const noCuts = ({ versions }: Instance): RoundingCuts => ({
+  units: [],
+  limits: [],
+  classOf: new Uint8Array(versions),
+  classes: [[]],
+});
+
 /** Units under which the sizes of this instance waste the most, greedily. */
 export function roundingCuts(instance: Instance): RoundingCuts {
   const { versions, footprint, largestRoom: room } = instance;

@@ -1,8 +1,22 @@
 /**
- * Both games as an environment for agents: `reset`, `legalActions`, `step`. The reward of a step is the latency
- * that it saves, so rewards telescope: their sum is the latency of mapping nothing less that of the finished plan,
- * exactly. An episode of the three-action game that runs into a dead end is backed up to the start of the
- * offending alias group, which is then dropped as a whole; every episode ends in a complete plan.
+ * Both games as an environment for agents of one's own:
+ *
+ *     const instance = prepare(problem);
+ *     const episode = reset(instance, { game: "extended" });
+ *     while (!isOver(episode)) {
+ *       const actions = legalActions(episode); // never empty before the end
+ *       const { reward } = step(episode, choose(actions)); // seconds saved
+ *     }
+ *     const plan = planOfEpisode(episode); // checkMapping and simulate take it
+ *
+ * An episode decides the accesses of the instance in program order; `episode.state.position` is the next one, and
+ * the arrays of `instance` say what it is. Accesses that are not decided count as slow, so that there is a complete plan at
+ * every moment, and rewards telescope: their sum is the latency of mapping nothing less that of the finished plan,
+ * exactly. Everything is deterministic; `fork` copies an episode, to look ahead with the true game.
+ *
+ * Three-action game (Wang et al., 2023): N keeps in fast memory, C copies in, D drops. An episode that runs into a dead
+ * end is backed up to the start of the offending alias group, which is then dropped as a whole; every
+ * episode ends in a complete plan. Extended game: see extended.ts; it has no dead ends.
  */
 import { broken } from "../../errors.ts";
 import { extendedMoves, playExtended } from "./extended.ts";
@@ -17,6 +31,11 @@ export interface GameRules {
   readonly game: "three-action" | "extended";
   /** Three-action game: a copy must be on time, as in the paper; false lets it stall. */
   readonly strict?: boolean;
+  /**
+   * Three-action game: a step can hide copies for as long as it takes with nothing mapped, as in the paper, and not
+   * for what it really leaves idle. Stalls that this hides come with the last reward.
+   */
+  readonly staticSupply?: boolean;
   /**
    * Three-action game: values (of the problem) that must share one offset, or be dropped together. In-place
    * writes are merged into one value before and need no group.
@@ -45,7 +64,7 @@ export interface Episode {
 const UNDECIDED = -1;
 const DROPPED = -2;
 
-/** A fresh episode. */
+/** A fresh episode; the extended game where no rules are given. Cost: linear in steps and accesses. */
 export function reset(instance: Instance, rules: GameRules = { game: "extended" }): Episode {
   const groups = rules.aliasGroups ?? [];
   const groupOf = new Int32Array(instance.versions).fill(-1);
@@ -56,6 +75,10 @@ export function reset(instance: Instance, rules: GameRules = { game: "extended" 
   let count = groups.length;
   for (let v = 0; v < instance.versions; v++) if (groupOf[v]! < 0) groupOf[v] = count++;
   const state = newState(instance);
+  if (rules.staticSupply === true && rules.game === "three-action") {
+    state.fixedSupply = true;
+    resetState(state);
+  }
   const episode: Episode = {
     instance,
     rules,
@@ -73,7 +96,7 @@ export function reset(instance: Instance, rules: GameRules = { game: "extended" 
   return episode;
 }
 
-/** A copy that plays on by itself. */
+/** A copy that plays on by itself. Cost: linear in steps and accesses. */
 export function fork(episode: Episode): Episode {
   const copy: Episode = {
     ...episode,
@@ -89,11 +112,11 @@ export function fork(episode: Episode): Episode {
 
 export const isOver = (episode: Episode): boolean => isDone(episode.state);
 
-/** Actions of the next access; none only where the episode is over. */
+/** Actions of the next access, each once; none only where the episode is over. */
 export const legalActions = (episode: Episode): Action[] =>
   episode.moves.slice(0, episode.legal).map((move) => move.action);
 
-/** Plays one action. The reward is in seconds saved. */
+/** Plays one action. The reward is in seconds saved. Throws InternalError where the action is not legal. */
 export function step(episode: Episode, action: Action): { readonly reward: number; readonly done: boolean } {
   const move = episode.moves.slice(0, episode.legal).find((candidate) => candidate.action === action);
   if (move === undefined) throw broken(`action ${action} is not legal at access ${episode.state.position}`);

@@ -204,7 +204,7 @@ export function serveFast(state: PlayState, access: number): void {
   if (state.slow[t]! < 0) state.slow[t] = 0;
   state.fastTime[t]! += instance.fastSeconds[access]!;
   const time = stepTime(instance, t, state.slow[t]!, state.fastTime[t]!);
-  state.idle[t]! += (time - state.time[t]!) * instance.bandwidth + bytes;
+  if (!state.fixedSupply) state.idle[t]! += (time - state.time[t]!) * instance.bandwidth + bytes;
   state.latency += time - state.time[t]!;
   state.time[t] = time;
   state.fast[access] = 1;

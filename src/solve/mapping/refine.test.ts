@@ -36,7 +36,7 @@ describe("the decomposition bound", () => {
         expect(Math.abs(again - proof.seconds)).toBeLessThan(1e-9 * (1 + Math.abs(proof.seconds)));
         expect(provenRefinedBound(instance, proof)).toBeLessThanOrEqual(again + 1e-9);
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 

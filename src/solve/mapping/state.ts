@@ -19,6 +19,8 @@ export interface PlayState {
   readonly instance: Instance;
   /** Bytes count, addresses do not: offsets are found for the finished plan (see pack.ts). */
   fluid: boolean;
+  /** The paper's supply: steps hide copies for as long as they take with nothing mapped, whatever is mapped. */
+  fixedSupply: boolean;
   /** Versions that the three-action game must drop, now or from the next game on: they ran into a dead end. */
   readonly banned: Uint8Array;
   /** Next access to decide. */
@@ -55,6 +57,7 @@ export function newState(instance: Instance): PlayState {
   const state: PlayState = {
     instance,
     fluid: false,
+    fixedSupply: false,
     banned: new Uint8Array(versions),
     position: 0,
     latency: 0,
@@ -85,7 +88,7 @@ export function resetState(state: PlayState): void {
   state.fastTime.fill(0);
   for (let t = 0; t < instance.steps; t++) {
     state.time[t] = stepTime(instance, t, state.slow[t]!, 0);
-    state.idle[t] = state.time[t]! * instance.bandwidth - state.slow[t]!;
+    state.idle[t] = state.time[t]! * instance.bandwidth - (state.fixedSupply ? 0 : state.slow[t]!);
     state.latency += state.time[t]!;
     state.ceiling[t] = Math.max(0, instance.room[t]! - instance.staged[t]!);
   }

@@ -58,6 +58,12 @@ export const mul = op(0x6c);
 export const and = op(0x71);
 const geS = op(0x4e);
 
+/** select: the first where the condition holds. */
+const choose = (a: Code, b: Code, condition: Code): Code => [...a, ...b, ...condition, 0x1b];
+const lessS = op(0x48);
+export const minI = (a: Code, b: Code): Code => choose(a, b, lessS(a, b));
+export const maxI = (a: Code, b: Code): Code => choose(b, a, lessS(a, b));
+
 /** f32 arithmetic. */
 export const float = (value: number): Code => [0x43, ...floatBytes(value)];
 export const addF = op(0x92);
@@ -115,6 +121,7 @@ export const divV = simd(0xe7);
 export const minV = simd(0xe8);
 export const maxV = simd(0xe9);
 export const negV = simd(0xe1);
+export const sqrtV = simd(0xe3);
 export const nearestV = simd(0x6a);
 export const truncV = simd(0xf8);
 export const addInts = simd(0xae);
@@ -134,7 +141,3 @@ export const forUp = (counter: Local, end: Code, step: number, body: Code): Code
     set(counter, add(get(counter), int(step))),
     [0x0c, 0, 0x0b, 0x0b],
   );
-
-/** `if (condition != 0) then`. */
-export const when = (condition: Code, then: Code, otherwise: Code = []): Code =>
-  seq(condition, [0x04, 0x40], then, otherwise.length === 0 ? [] : [0x05], otherwise, [0x0b]);

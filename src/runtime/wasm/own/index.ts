@@ -1,4 +1,5 @@
 /** Our own WebAssembly kernels, on TensorFlow.js's heap: assembled once, in a module of a few kilobytes. */
+import { CHANNELS } from "./channels.ts";
 import { ELEMENTWISE } from "./elementwise.ts";
 import { assemble } from "./module.ts";
 import { NORMS } from "./norm.ts";
@@ -12,6 +13,6 @@ let code: object | undefined;
 
 /** The functions on a memory. Needs SIMD. */
 export function ownFunctions(memory: WasmMemory): OwnFunctions {
-  code ??= new webAssembly.Module(assemble([...ELEMENTWISE, ...NORMS, ...PRODUCTS]));
+  code ??= new webAssembly.Module(assemble([...CHANNELS, ...ELEMENTWISE, ...NORMS, ...PRODUCTS]));
   return new webAssembly.Instance(code, { env: { memory } }).exports as OwnFunctions;
 }

@@ -39,12 +39,10 @@ const below = (count: Local, unit: number): Code => sub(get(count), and(get(coun
 /**
  * c = a b: a is [m, k] with strides of its own (a transposed operand has them swapped), b [k, n] and
  * c [m, n] have contiguous rows. Parameters: a, b, c, m, n, k, then bytes from row to row and from column
- * to column of a, and from row to row of b and of c.
+ * to column of a, and from row to row of b and of c. `addProduct` adds to what c holds.
  */
-const product: WasmFunction = defineFunction(
-  "product",
-  ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"],
-  (parameters, local) => {
+const product = (name: string, adds: boolean): WasmFunction =>
+  defineFunction(name, ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"], (parameters, local) => {
     const [a, b, c, m, n, k, aRow, aColumn, bRow, cRow] = parameters as [
       Local,
       Local,
@@ -72,10 +70,16 @@ const product: WasmFunction = defineFunction(
     const tile = (rows: number, width: Width): Code => {
       const vectors = vectorsOf(width);
       const sum = (r: number, v: number): Local => sums[r * vectors + v]!;
-      const each = (write: (r: number, v: number) => Code): Code =>
-        Array.from({ length: rows * vectors }, (_, t) => write(Math.floor(t / vectors), t % vectors)).flat();
       return seq(
-        each((r, v) => set(sum(r, v), vector(0))),
+        set(out, add(add(get(c), mul(get(i), get(cRow))), mul(get(j), int(4)))),
+        Array.from({ length: rows }, (_, r) =>
+          seq(
+            Array.from({ length: vectors }, (__, v) =>
+              set(sum(r, v), !adds ? vector(0) : width === 1 ? loadOne(get(out)) : load(get(out), 16 * v)),
+            ).flat(),
+            adds ? set(out, add(get(out), get(cRow))) : [],
+          ),
+        ).flat(),
         Array.from({ length: rows }, (_, r) =>
           set(rowsAt[r]!, r === 0 ? get(left) : add(get(rowsAt[r - 1]!), get(aRow))),
         ).flat(),
@@ -118,8 +122,7 @@ const product: WasmFunction = defineFunction(
       return seq(set(i, int(0)), set(left, get(a)), forUp(i, below(m, 4), 4, along(4)), forUp(i, get(m), 1, along(1)));
     };
     return seq(forUp(j, below(n, 8), 8, down(8)), forUp(j, below(n, 4), 4, down(4)), forUp(j, get(n), 1, down(1)));
-  },
-);
+  });
 
 /**
  * c = alpha a b' (+ bias): both operands contiguous along k, as in a linear layer whose weight is [n, k].
@@ -202,7 +205,8 @@ function dots(local: Scope, parameters: readonly Local[]): Code {
 }
 
 export const PRODUCTS: readonly WasmFunction[] = [
-  product,
+  product("product", false),
+  product("addProduct", true),
   defineFunction("dots", ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "f32"], (parameters, local) =>
     dots(local, parameters),
   ),

@@ -7,6 +7,7 @@ import type { TensorType } from "../../../ir/types.ts";
 import { broadcastStrides, forEachIndex, sizeOf } from "../../../kernels/access.ts";
 import { isAllFloat32, tfjsCall, type StepShape } from "../tfjs-kernels.ts";
 import { convTranspose } from "./conv-transpose.ts";
+import { groupedConv } from "./grouped-conv.ts";
 import type { OwnFunctions } from "./index.ts";
 
 /** Where a step's tensors are. */
@@ -149,6 +150,57 @@ const gemm: OwnSelector = ({ inputs, outputs, attrs }) => {
   };
 };
 
+/** x factor + shift with both made of the operands at every run, in scratch. */
+const batchNorm: OwnSelector = ({ inputs, outputs, attrs }) => {
+  const [x] = inputs;
+  if (!x || !outputs[0] || inputs.length !== 5 || inputs.some((operand) => !operand)) return undefined;
+  const channels = x.shape.at(-1)!;
+  const rows = sizeOf(x.shape) / channels;
+  const epsilon = Number(attrs.get("epsilon"));
+  return {
+    scratch: [{ dtype: "float32", shape: [2, channels] }],
+    bind({ functions, input, output, scratch, heap }) {
+      const f = functions["affine"]!;
+      const [from, to, table] = [input(0), output(0), scratch(0)];
+      const view = (at: number): Float32Array => new Float32Array(heap, at, channels);
+      const [scale, bias, mean, variance] = [1, 2, 3, 4].map((i) => view(input(i))) as [
+        Float32Array,
+        Float32Array,
+        Float32Array,
+        Float32Array,
+      ];
+      const [factor, shift] = [view(table), view(table + FLOAT * channels)];
+      return () => {
+        for (let c = 0; c < channels; c++) {
+          const slope = scale[c]! / Math.sqrt(variance[c]! + epsilon);
+          factor[c] = slope;
+          shift[c] = bias[c]! - mean[c]! * slope;
+        }
+        f(from, to, table, table + FLOAT * channels, rows, FLOAT * channels);
+      };
+    },
+  };
+};
+
+/** Krizhevsky's exponent only: it needs no power function. */
+const lrn: OwnSelector = ({ inputs, outputs, attrs }) => {
+  const [x] = inputs;
+  if (!x || !outputs[0] || attrs.get("beta") !== 0.75) return undefined;
+  const [images, channels] = x.shape as [number, number];
+  const plane = FLOAT * sizeOf(x.shape.slice(2));
+  const size = Number(attrs.get("size"));
+  const [before, after] = [Math.floor((size - 1) / 2), Math.ceil((size - 1) / 2)];
+  const [bias, alpha] = [Number(attrs.get("bias")), Number(attrs.get("alpha")) / size];
+  return {
+    scratch: [],
+    bind({ functions, input, output }) {
+      const f = functions["lrn"]!;
+      const [from, to] = [input(0), output(0)];
+      return () => f(from, to, images, channels, plane, before, after, bias, alpha);
+    },
+  };
+};
+
 const SELECTORS: ReadonlyMap<string, OwnSelector> = new Map([
   ["Gelu", elementwise((attrs) => (attrs.get("approximate") === "tanh" ? "geluTanh" : "gelu"))],
   ["Sigmoid", elementwise(() => "sigmoid")],
@@ -159,7 +211,10 @@ const SELECTORS: ReadonlyMap<string, OwnSelector> = new Map([
   ["GroupNormalization", groupNorm],
   ["MatMul", matMul],
   ["Gemm", gemm],
+  ["BatchNormalizationNHWC", batchNorm],
+  ["ConvNHWC", groupedConv],
   ["ConvTranspose", convTranspose],
+  ["LRN", lrn],
 ]);
 
 /** How our kernels compute a step (results without scratch), or undefined where they don't. */

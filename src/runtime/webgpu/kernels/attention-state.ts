@@ -2,7 +2,7 @@
 import type { DType } from "../../../ir/dtype.ts";
 import { rowsAt, type RowsAt } from "./attend.ts";
 import type { OperandShape, Ref, WgslDispatch } from "./types.ts";
-import { pointwise, unitRead, unitType } from "./units.ts";
+import { greatestCommonDivisor, pointwise, unitRead, unitType } from "./units.ts";
 
 /** Past rows, then fresh ones, as (batch, head, position, size): a present state, or where keys come in two pieces. */
 function concatenate(
@@ -18,7 +18,11 @@ function concatenate(
     label,
     writes,
     type,
-    divisor: size,
+    // Everything that is added up to an index must be whole units; a bias of values begins behind those of queries and keys.
+    divisor: [fresh.offset, fresh.batch, fresh.head, fresh.row, fresh.added?.offset ?? 0, past?.offset ?? 0].reduce(
+      greatestCommonDivisor,
+      size,
+    ),
     body(unit) {
       const at = (n: number): number => n / unit;
       const reads = [

@@ -16,6 +16,7 @@ import {
   vectorComponents,
   type Stored,
 } from "./product.ts";
+import { loadFunction } from "./words.ts";
 import type { OperandShape, WgslCall, WgslDispatch, WgslKernel, WgslTable } from "./types.ts";
 
 interface Conv {
@@ -35,11 +36,19 @@ const stored = ({ dtype }: OperandShape): Stored => (dtype === "float16" ? "floa
 
 const ACTIVATIONS: Readonly<Record<string, (value: string) => string>> = {
   none: (value) => value,
-  relu: (value) => `max(${value}, vec4<f32>(0.0))`,
-  relu6: (value) => `clamp(${value}, vec4<f32>(0.0), vec4<f32>(6.0))`,
+  relu: (value) => `relu(${value})`,
+  relu6: (value) => `relu6(${value})`,
 };
 
-/** NaN stays NaN through an activation: comparisons on the sums say so where the driver's max does not. */
+/** NaN stays NaN through an activation: compared, as what max and clamp make of it is the driver's choice. */
+const ACTIVATION_FUNCTIONS: Readonly<Record<string, string>> = {
+  none: "",
+  relu: "fn relu(v: vec4<f32>) -> vec4<f32> { return select(v, vec4<f32>(0.0), v < vec4<f32>(0.0)); }",
+  relu6: `fn relu6(v: vec4<f32>) -> vec4<f32> {
+  return select(select(v, vec4<f32>(6.0), v > vec4<f32>(6.0)), vec4<f32>(0.0), v < vec4<f32>(0.0));
+}`,
+};
+
 const activated = ({ activation, bias }: Conv, sum: string, vector: string): string =>
   ACTIVATIONS[activation]!(bias === undefined ? sum : `${sum} + loadC(${vector})`);
 
@@ -51,9 +60,10 @@ const readsOf = ({ x, w, bias }: Conv, xVectors: boolean): WgslDispatch["reads"]
     : [{ name: "C", from: { input: 2 }, components: vectorComponents(stored(bias)) } as const]),
 ];
 
-const loads = ({ x, w, bias, y }: Conv, xVectors: boolean): string =>
+const loads = ({ x, w, bias, y, activation }: Conv, xVectors: boolean): string =>
   [
-    xVectors ? loadVector("loadX", "X", stored(x)) : "",
+    ACTIVATION_FUNCTIONS[activation]!,
+    xVectors ? loadVector("loadX", "X", stored(x)) : loadFunction("X", x.dtype),
     loadVector("loadW", "W", stored(w)),
     bias === undefined ? "" : loadVector("loadC", "C", stored(bias)),
     storeVector(stored(y)),
@@ -68,6 +78,13 @@ function windowStart({ y, strides, pads }: Conv, r: number, pixel: string): stri
   let x${r} = (p${r} % ${width}) * ${strides[1]} - ${pads[1]};`;
 }
 
+/**
+ * Rows of a tile where windows reach into the padding: each row then holds its place and whether it is
+ * inside in registers too. With 8 of them SwiftShader's register allocator takes minutes a shader
+ * (40 times as long as with 4), and no device that was measured ran faster for it.
+ */
+const PADDED_ROWS = 4;
+
 /** Implicit GEMM: rows are output pixels, columns filters, depth the window's elements. */
 function product(conv: Conv): WgslDispatch {
   const { x, w, y, dilations } = conv;
@@ -76,7 +93,9 @@ function product(conv: Conv): WgslDispatch {
   const [batch, oh, ow] = y.shape as [number, number, number, number];
   const rows = batch * oh * ow;
   const filters4 = filters / 4;
-  const tile = tileFor(rows, filters);
+  const [top, left, bottom, right] = conv.pads as [number, number, number, number];
+  const inside = top === 0 && left === 0 && bottom <= 0 && right <= 0;
+  const tile = tileFor(rows, filters, inside ? Infinity : PADDED_ROWS);
   const vectored = channels % 4 === 0;
   const channels4 = channels / 4;
   const columnTiles = Math.ceil(filters4 / tile.vectors);
@@ -85,8 +104,6 @@ function product(conv: Conv): WgslDispatch {
   const vectorOf = (v: number): string =>
     filters4 % tile.vectors === 0 ? `vector + ${v}` : `min(vector + ${v}, ${filters4 - 1})`;
   const rowOf = (r: number): string => (rows % tile.rows === 0 ? `row + ${r}` : `min(row + ${r}, ${rows - 1})`);
-  const [top, left, bottom, right] = conv.pads as [number, number, number, number];
-  const inside = top === 0 && left === 0 && bottom <= 0 && right <= 0;
   const per = vectored ? channels4 : channels;
   const place = each(tile.rows, (r) => {
     const at = `((n${r} * ${height} + line${r}) * ${width} + column${r}) * ${per}`;
@@ -105,7 +122,7 @@ function product(conv: Conv): WgslDispatch {
         ${multiply(tile)}
       }`
     : `for (var c = 0; c < ${channels}; c++) {
-        ${each(tile.rows, (r) => `let a${r} = vec4<f32>(${taken(r, `X[start${r} + c]`, "0.0")});`)}
+        ${each(tile.rows, (r) => `let a${r} = vec4<f32>(${taken(r, `load_X(start${r} + c)`, "0.0")});`)}
         ${each(tile.vectors, (v) => `let b${v} = loadW((tap + c) * ${filters4} + ${vectorOf(v)});`)}
         ${each(tile.rows, (r) => each(tile.vectors, (v) => `s${r}_${v} = fma(a${r}, b${v}, s${r}_${v});`))}
       }`;
@@ -216,7 +233,6 @@ const convNhwc: WgslKernel = ({ inputs: [x, w, bias], outputs: [y], attrs }): Wg
   const channels = x.shape[3]!;
   const filters = y.shape[3]!;
   if (filters % 4 !== 0 || ACTIVATIONS[activation] === undefined) return undefined;
-  if (channels % 4 !== 0 && x.dtype !== "float32") return undefined;
   const conv: Conv = {
     x,
     w,

@@ -237,7 +237,7 @@ function activated(activation: string, unit: UnitSize): string | undefined {
   if (activation === "none") return "v";
   // Compared, not max: whether max keeps NaN is the driver's choice.
   if (activation === "relu") return `select(v, ${type}(), v < ${type}())`;
-  if (activation === "relu6") return `clamp(v, ${type}(), ${type}(6f))`;
+  if (activation === "relu6") return `select(select(v, ${type}(6f), v > ${type}(6f)), ${type}(), v < ${type}())`;
   return undefined;
 }
 

@@ -197,4 +197,29 @@ describe.skipIf(backend === undefined)("ConvNHWC", () => {
       );
     },
   );
+
+  test("halves, from three channels on", async () => {
+    const [x, w, bias] = [
+      random("float16", [1, 9, 9, 3], 1),
+      random("float16", [3, 3, 3, 8], 2),
+      random("float16", [8], 3),
+    ];
+    const attrs = { strides: [2, 2], pads: [1, 1, 1, 1], dilations: [1, 1], group: 1, activation: "relu" };
+    const outputs = [{ dtype: "float16" as const, shape: [1, 5, 5, 8] }];
+    await check({ kernel: "ConvNHWC", inputs: [x, w, bias], outputs, attrs }, 2e-3);
+  });
+
+  test.each(["relu", "relu6"])("%s keeps NaN", async (activation) => {
+    for (const [filter, group] of [
+      [[1, 1, 4, 8], 1],
+      [[1, 1, 1, 4], 4],
+      [[1, 1, 2, 4], 2],
+    ] as const) {
+      const x = random("float32", [1, 2, 2, 4], 1);
+      x.data[5] = NaN;
+      const attrs = { strides: [1, 1], pads: [0, 0, 0, 0], dilations: [1, 1], group, activation };
+      const outputs = [{ dtype: "float32" as const, shape: [1, 2, 2, filter[3]] }];
+      await check({ kernel: "ConvNHWC", inputs: [x, random("float32", filter, 2)], outputs, attrs }, 1e-4);
+    }
+  });
 });

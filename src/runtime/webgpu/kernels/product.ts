@@ -55,8 +55,8 @@ export const multiply = ({ rows, vectors }: Tile): string =>
     ),
   );
 
-/** The tile for a product: as many results an invocation as still leave the machine enough of them. */
-export function tileFor(rows: number, columns: number): Tile {
+/** The tile for a product: as many results an invocation as still leave the machine enough of them; `mostRows` rows at most. */
+export function tileFor(rows: number, columns: number, mostRows = Infinity): Tile {
   const least = 512;
   for (const [tileRows, vectors] of [
     [8, 2],
@@ -65,7 +65,8 @@ export function tileFor(rows: number, columns: number): Tile {
     [2, 1],
   ] as const) {
     const count = Math.ceil(rows / tileRows) * Math.ceil(columns / (4 * vectors));
-    if (rows >= tileRows && columns >= 4 * vectors && count >= least) return { rows: tileRows, vectors };
+    if (tileRows <= mostRows && rows >= tileRows && columns >= 4 * vectors && count >= least)
+      return { rows: tileRows, vectors };
   }
   return { rows: Math.min(rows, 2), vectors: 1 };
 }

@@ -23,6 +23,8 @@ const STATE_FEATURES = 8;
 export const FEATURES = ACTION_FEATURES + STATIC_FEATURES + SAMPLES.length * PER_SAMPLE + STATE_FEATURES;
 /** Where in an action's block its cost under the prices is, in mean steps: what the price prior is made of. */
 export const COST_FEATURE = 5;
+/** Where it says that the action is the cheapest. */
+export const CHEAPEST_FEATURE = 6;
 export const FEATURES_PER_ACTION = PER_ACTION;
 
 /** What does not change while an instance is played. */
@@ -54,7 +56,7 @@ export function newObserver(instance: Instance, tables: PriceTables, bound: numb
 function fillStatics({ instance, tables, meanTime, statics, meanLambda }: Observer): void {
   const { steps, accesses, bandwidth, stepOf, versionOf, bytes, next, previous, kind } = instance;
   const { lambda, beta, mu } = tables.prices;
-  const capacity = Math.max(1, instance.largestRoom);
+  const capacity = instance.largestRoom;
   const slowBytes = new Float64Array(steps);
   for (let a = 0; a < accesses; a++) slowBytes[stepOf[a]!]! += instance.slowBytes[a]!;
   // Prefix sums of the time, and of the bandwidth that copies would find, with everything slow.
@@ -78,7 +80,7 @@ function fillStatics({ instance, tables, meanTime, statics, meanLambda }: Observ
     const price = (seconds: number): number => (seconds === Infinity ? 9 : Math.max(-9, squash(seconds / copy)));
     let k = a * STATIC_FEATURES;
     const put = (x: number): void => void (statics[k++] = x);
-    put(size / capacity > 1 ? 2 : size / capacity);
+    put(size > capacity ? 2 : size / capacity);
     put(squash(after - t));
     put(squash(t - before));
     put(next[a]! < 0 ? 1 : 0);
@@ -144,18 +146,18 @@ export function observe(
     out[at + 3] = squash(move.storeStall / copy);
     out[at + 4] = Math.min(9, squash(cost / copy));
     out[at + COST_FEATURE] = Math.min(20, cost / (0.15 * meanTime));
-    out[at + 6] = at === cheapest ? 1 : 0;
+    out[at + CHEAPEST_FEATURE] = at === cheapest ? 1 : 0;
     out[at + 7] = squash(move.last - move.from + 1);
   }
   let k = ACTION_FEATURES;
   const row = access * STATIC_FEATURES;
   for (let j = 0; j < STATIC_FEATURES; j++) out[k++] = statics[row + j]!;
-  const capacity = Math.max(1, instance.largestRoom);
+  const capacity = instance.largestRoom;
   for (const distance of SAMPLES) {
     const s = t + distance;
     if (s >= 0 && s < steps) {
       const free = state.ceiling[s]! - state.addresses.taken[s]!;
-      out[k] = free / capacity;
+      out[k] = capacity > 0 ? free / capacity : 0;
       out[k + 1] = free >= instance.footprint[version]! ? 1 : 0;
       out[k + 2] = squash((4 * state.idle[s]!) / (size || 1));
       out[k + 3] = meanLambda > 0 ? squash(tables.prices.lambda[s]! / meanLambda) : 0;

@@ -16,6 +16,7 @@ export interface SearchNode<T> {
   readonly reward: number;
   readonly visits: Float64Array;
   readonly sums: Float64Array;
+  readonly bests: Float64Array;
   readonly children: (SearchNode<T> | undefined)[];
 }
 
@@ -35,17 +36,33 @@ export const newNode = <T>(
   reward,
   visits: new Float64Array(ACTIONS),
   sums: new Float64Array(ACTIONS),
+  bests: new Float64Array(ACTIONS).fill(-Infinity),
   children: Array.from({ length: ACTIONS }, () => undefined),
 });
 
 /** How much a difference of values weighs against one of logits; grows with visits, as in the paper. */
 const VISIT_OFFSET = 50;
-const VALUE_SCALE = 2;
+const VALUE_SCALE = 0.5;
 
-/** Estimated value of every action: what was seen, or where nothing was, what the network said. */
-function completed<T>(node: SearchNode<T>, action: number): number {
-  const seen = node.visits[action]!;
-  return seen > 0 ? node.sums[action]! / seen : node.value;
+/** What is known of an action that was tried: with one player, the best of it counts as much as the mean. */
+const seenValue = <T>(node: SearchNode<T>, action: number): number =>
+  0.5 * (node.bests[action]! + node.sums[action]! / node.visits[action]!);
+
+/** Values of all legal actions, into `out`: of those that were not tried, the network's mixed with what was seen. */
+function completeValues<T>(node: SearchNode<T>, out: Float64Array): void {
+  const top = node.legal.reduce((most, a) => Math.max(most, node.logits[a]!), -Infinity);
+  let visits = 0;
+  let weight = 0;
+  let sum = 0;
+  for (const a of node.legal) {
+    if (node.visits[a] === 0) continue;
+    const p = Math.exp(node.logits[a]! - top);
+    visits += node.visits[a]!;
+    weight += p;
+    sum += p * seenValue(node, a);
+  }
+  const mixed = weight > 0 ? (node.value + (visits * sum) / weight) / (1 + visits) : node.value;
+  for (const a of node.legal) out[a] = node.visits[a]! > 0 ? seenValue(node, a) : mixed;
 }
 
 const weightOf = <T>(node: SearchNode<T>): number =>
@@ -54,11 +71,12 @@ const weightOf = <T>(node: SearchNode<T>): number =>
 /** The policy that the search has found: logits and completed values together. */
 export function improvedPolicy<T>(node: SearchNode<T>, out: Float64Array): void {
   out.fill(0);
+  completeValues(node, out);
   const weight = weightOf(node);
-  const score = (a: number): number => node.logits[a]! + weight * completed(node, a);
-  const top = Math.max(...node.legal.map(score));
+  let top = -Infinity;
+  for (const a of node.legal) top = Math.max(top, (out[a] = node.logits[a]! + weight * out[a]!));
   let sum = 0;
-  for (const a of node.legal) sum += out[a] = Math.exp(score(a) - top);
+  for (const a of node.legal) sum += out[a] = Math.exp(out[a]! - top);
   for (const a of node.legal) out[a]! /= sum;
 }
 
@@ -88,6 +106,7 @@ function simulateOnce<T>(node: SearchNode<T>, action: number, expand: Expand<T>,
   }
   node.visits[action]!++;
   node.sums[action]! += value;
+  node.bests[action] = Math.max(node.bests[action]!, value);
   return value;
 }
 
@@ -102,7 +121,8 @@ export function searchAt<T>(
   const noise = new Float64Array(ACTIONS);
   if (random !== undefined) for (const a of root.legal) noise[a] = -Math.log(-Math.log(random() + 1e-12) + 1e-12);
   let candidates = [...root.legal].sort((a, b) => root.logits[b]! + noise[b]! - (root.logits[a]! + noise[a]!) || a - b);
-  const score = (a: number): number => root.logits[a]! + noise[a]! + weightOf(root) * completed(root, a);
+  const values = new Float64Array(ACTIONS);
+  const score = (a: number): number => root.logits[a]! + noise[a]! + weightOf(root) * values[a]!;
   const rounds = Math.max(1, Math.ceil(Math.log2(candidates.length)));
   let used = 0;
   for (let round = 0; round < rounds && candidates.length > 1; round++) {
@@ -114,6 +134,7 @@ export function searchAt<T>(
         used++;
       }
     }
+    completeValues(root, values);
     candidates.sort((a, b) => score(b) - score(a) || a - b);
     candidates = candidates.slice(0, Math.max(1, candidates.length >> 1));
   }

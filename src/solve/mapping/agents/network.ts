@@ -7,14 +7,7 @@
  */
 import { invariant } from "../../../errors.ts";
 import { ACTIONS } from "./actions.ts";
-import {
-  ACTION_FEATURES,
-  COST_FEATURE,
-  FEATURE_VERSION,
-  FEATURES,
-  FEATURES_PER_ACTION,
-  STATIC_FEATURES,
-} from "./features.ts";
+import { ACTION_FEATURES, COST_FEATURE, FEATURES, FEATURES_PER_ACTION, STATIC_FEATURES } from "./features.ts";
 import { seededRandom } from "../../random.ts";
 
 export const HIDDEN = 64;
@@ -198,5 +191,3 @@ const rewardOf = (logits: Float32Array): number => {
 export const valueBin = (value: number): number => Math.min(1, Math.max(0, value)) * (BINS - 1);
 export const rewardBin = (reward: number): number =>
   ((Math.sign(reward) * Math.sqrt(Math.min(1, Math.abs(reward))) + 1) / 2) * (BINS - 1);
-
-export { ACTION_FEATURES, ACTIONS, FEATURE_VERSION, FEATURES, STATIC_FEATURES };
