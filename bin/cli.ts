@@ -38,10 +38,16 @@ const COMMANDS: readonly Command[] = [
   schemaCommand,
 ];
 
+/** Stands for a lone dash, which yargs takes for an empty positional; no argument can hold a NUL of its own. */
+const DASH = "\0-";
+
+const undashed = (value: unknown): unknown =>
+  Array.isArray(value) ? value.map(undashed) : value === DASH ? "-" : value;
+
 /** Parses and runs one command line; resolves to its exit code. Throws UsageError for bad usage. */
 export async function runCommand(argv: readonly string[], version: string): Promise<number> {
   let exitCode = 0;
-  let parser = yargs([...argv])
+  let parser = yargs(argv.map((word) => (word === "-" ? DASH : word)))
     .scriptName("strata")
     .usage("$0 <command>: plans where every tensor of a model lives, proves it, and runs it")
     .option("json", { type: "boolean", default: false, describe: "print one JSON document on standard output" })
@@ -72,7 +78,8 @@ export async function runCommand(argv: readonly string[], version: string): Prom
       command.describe,
       (sub) => command.examples.reduce((own, [line, what]) => own.example(line, what), command.options(sub)),
       async (flags) => {
-        exitCode = await command.run(flags as Flags);
+        const given = Object.entries(flags as Flags).map(([name, value]) => [name, undashed(value)] as const);
+        exitCode = await command.run(Object.fromEntries(given));
       },
     );
   }

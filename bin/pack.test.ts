@@ -2,6 +2,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { main } from "./main.ts";
 
@@ -84,6 +85,18 @@ test("the same command gives the same bytes", async () => {
   const [a, b] = [await strata(at("gap.csv"), "-o", "-"), await strata(at("gap.csv"), "-o", "-")];
   expect(a.out).toBe(b.out);
   expect(a.err).toMatch(/^height 5 \(bound 5 by search, optimal\)/);
+});
+
+test("- is standard input", async () => {
+  const given = Readable.from([Buffer.from(GAP.slice(0, 40)), Buffer.from(GAP.slice(40))]);
+  const spy = vi.spyOn(process, "stdin", "get").mockReturnValue(given as never);
+  try {
+    const { code, out } = await strata("-", "--json");
+    expect(code).toBe(0);
+    expect(figures(out)).toMatchObject({ height: 5, status: "optimal" });
+  } finally {
+    spy.mockRestore();
+  }
 });
 
 test("JSON, with arenas, is written as it was read", async () => {

@@ -200,12 +200,12 @@ const mapping = z.strictObject({
 
 const packing = z.strictObject({
   memory: z.string(),
-  heightBytes: whole.describe("end of the highest block there, weights aside"),
+  heightBytes: whole.describe("end of the highest block there, rounded up to the alignment; weights aside"),
   lowerBoundBytes: whole.describe("no packing of the same lifetimes and alignment is lower"),
   bound: z
     .enum(["load", "sums", "pin", "search"])
     .describe(
-      "what proves it: the blocks alive at `step`, rounded up to the alignment but for the topmost; the same raised to a sum of sizes; the end of a pinned block; a search of all that is lower",
+      "what proves it: the blocks alive at `step`, rounded up to the alignment; the same raised to a sum of sizes; the end of a pinned block; a search of all that is lower",
     ),
   step: whole.describe("a step at which the most bytes are alive"),
   method: z.string().describe("technique that found the packing"),

@@ -15,18 +15,15 @@ export function checkPackings(plan: Plan, report: (code: string, message: string
       (placed) => placed.memory === memory && plan.values[placed.value]!.kind !== "weight",
     );
     let height = 0;
-    let stacked = 0;
-    let pad = 0;
+    let load = 0;
     let ends = false;
     for (const { offset, bytes, from, to } of blocks) {
-      height = Math.max(height, offset + bytes);
-      if (offset + bytes === lowerBoundBytes) ends = true;
-      if (bytes === 0 || step < from || to <= step) continue;
+      if (bytes === 0) continue;
       const whole = Math.ceil(bytes / alignment) * alignment;
-      stacked += whole;
-      pad = Math.max(pad, whole - bytes);
+      height = Math.max(height, offset + whole);
+      if (offset + whole === lowerBoundBytes) ends = true;
+      if (from <= step && step < to) load += whole;
     }
-    const load = stacked - pad;
     if (heightBytes !== height) wrong(`states a height of ${heightBytes}, but ends at ${height}`);
     if (lowerBoundBytes > heightBytes) wrong(`is lower than its bound ${lowerBoundBytes}`);
     if ((status === "optimal") !== (heightBytes === lowerBoundBytes))
