@@ -288,6 +288,7 @@ function search(instance: Instance, params: MapParams): MapResult {
       evaluations++;
       if (turn % 64 === 0) report(`annealing-${run.game}`);
     }
+    for (const { game, bestPlan } of runs) offer(`annealing-${game}`, bestPlan);
   }
   if (params.mcts !== false && !over()) {
     const found = mctsSearch(instance, tables, {
