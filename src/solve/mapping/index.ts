@@ -18,14 +18,7 @@ export { type GameFile, readGame } from "./game-file.ts";
 export { allFastSeconds, allSlowSeconds, type Instance, prepare } from "./instance.ts";
 export type { Action } from "./moves.ts";
 export type { Prior } from "./mcts.ts";
-export {
-  mapMemory,
-  type MapParams,
-  type MapPreset,
-  presetBudget,
-  type MapProgress,
-  type MapResult,
-} from "./portfolio.ts";
+export { mapMemory, type MapParams, type MapPreset, type MapProgress, type MapResult } from "./portfolio.ts";
 export { anySplitBound, mapSplit, type SplitProblem, splitProblem, type SplitResult } from "./split.ts";
 export type { RefinedCertificate } from "./refine.ts";
 export { simulate, type Simulation } from "./simulate.ts";

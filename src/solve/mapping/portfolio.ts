@@ -73,7 +73,7 @@ export interface MapResult {
   readonly allSlowSeconds: number;
   /** With infinite fast memory and no copies at all. */
   readonly allFastSeconds: number;
-  /** No plan takes less: by the certificate, or by exhaustive search where `proof` says so. */
+  /** No plan takes less: by the certificates, or by exhaustive search where `proof` says so. */
   readonly bound: number;
   readonly proof: "lagrangian" | "exhaustive";
   readonly certificate: BoundCertificate;
@@ -94,7 +94,7 @@ export type MapPreset = "fast" | "default" | "thorough";
 const EFFORT: Readonly<Record<MapPreset, number>> = { fast: 1 / 100, default: 1, thorough: 5 };
 
 /** Evaluations for problems of this many accesses: about the same time for all but the largest. */
-export const presetBudget = (accesses: number, preset: MapPreset = "default"): number =>
+const presetBudget = (accesses: number, preset: MapPreset = "default"): number =>
   Math.max(20, Math.round(EFFORT[preset] * Math.max(400, Math.min(20_000, 6e6 / Math.max(1, accesses)))));
 
 /**
@@ -288,6 +288,7 @@ function search(instance: Instance, params: MapParams): MapResult {
       evaluations++;
       if (turn % 64 === 0) report(`annealing-${run.game}`);
     }
+    for (const { game, bestPlan } of runs) offer(`annealing-${game}`, bestPlan);
   }
   if (params.mcts !== false && !over()) {
     const found = mctsSearch(instance, tables, {
