@@ -89,7 +89,8 @@ export function refinedBoundOf(
     const others = [...large.keys()]
       .filter((root) => !(exact && own.some((access) => access.root === root)))
       .map((root) => ({ size: footprint(root), profit: presence(root, t) }))
-      .filter(({ profit }) => profit > 0);
+      .filter(({ profit }) => profit > 0)
+      .sort((a, b) => b.profit / b.size - a.profit / a.size);
     bound -= lambda[t]! * capacity;
     if (!exact) {
       const nu = refined.nu[t]! * (1 - beta[t]!);
@@ -138,8 +139,14 @@ function cheapestWay(version: Version, { moments, bandwidth, beta, idle, rent, e
   const mover = (): ((t: number) => number) => {
     const open: number[] = [];
     return (t) => {
-      open.push(t);
-      open.sort((a, b) => beta[a]! - beta[b]!);
+      let low = 0;
+      let high = open.length;
+      while (low < high) {
+        const middle = (low + high) >> 1;
+        if (beta[open[middle]!]! <= beta[t]!) low = middle + 1;
+        else high = middle;
+      }
+      open.splice(low, 0, t);
       let left = version.bytes;
       let price = 0;
       for (const at of open) {
@@ -195,12 +202,12 @@ interface Item {
 /** Nodes looked at for one knapsack: beyond it the fractional answer, which is never too small, counts. */
 const MAX_NODES = 2000;
 
-/** Most profit of whole items within a room, or no less. */
-function mostProfit(items: readonly Item[], room: number): number {
-  const sorted = [...items].sort((a, b) => b.profit / b.size - a.profit / a.size);
+/** Most profit of whole items within a room, or no less. They come by falling profit per byte. */
+function mostProfit(sorted: readonly Item[], room: number): number {
   const fractional = (from: number, space: number): number => {
     let [left, profit] = [space, 0];
-    for (const item of sorted.slice(from)) {
+    for (let k = from; k < sorted.length; k++) {
+      const item = sorted[k]!;
       if (item.size > left) return profit + (item.profit * left) / item.size;
       left -= item.size;
       profit += item.profit;
