@@ -39,6 +39,11 @@ async function errorAgainst(model: Model, wanted: Plan, given: Plan): Promise<nu
   );
 }
 
+test("a target that has no such kernels is refused", async () => {
+  const model = await readModel(generateModel("gpt2", MODELS[0]![1]));
+  await expect(compile(model, { target: "tfjs-wasm", half: "all" })).rejects.toThrow(/half/);
+});
+
 describe.each(MODELS)("%s", (family, options) => {
   test("planned bytes are half, and the plans hold", { timeout: 60_000 }, async () => {
     const model = await readModel(generateModel(family, options));
