@@ -4,8 +4,9 @@
  *             (its kernels widen on reading, sum in float32 and round once on writing).
  * Guarantees  Graph inputs and outputs keep their type. What the GPU has no such kernel for computes on
  *             float32, with casts where it meets halves.
- * Method      One forward walk. `weights`: large constants of matrix products and convolutions, rounded once
- *             at load. `all`: every call that the GPU takes in halves gets and makes halves.
+ * Method      One forward walk. `weights`: large constants of matrix products and convolutions, and tables that
+ *             rows are gathered from (the rows are widened), rounded once at load. `all`: every call that the
+ *             GPU takes in halves gets and makes halves.
  * Cost        Linear.
  * Limits      Rounding errors of 2^-11 relative per stored value; magnitudes above 65504 overflow.
  */
@@ -23,7 +24,7 @@ export interface HalfStorageOptions {
 const LEAST_WEIGHT_BYTES = 4096;
 
 /** Kernels that take a weight of another type than their activations. */
-const MIXED = new Set(["MatMul", "Gemm", "ConvNHWC"]);
+const MIXED = new Set(["MatMul", "Gemm", "Conv", "ConvNHWC", "ConvTranspose"]);
 
 interface Walk {
   readonly values: GraphValue[];
@@ -51,12 +52,23 @@ export function halfStorage(graph: Graph, source: DispatchSource, { activations 
       walk.nodes.push(node);
       for (const id of node.outputs) if (id !== null) walk.whole.set(id, id);
     } else if (node.view !== null) follow(graph, walk, node, node.view);
-    else if (activations && takesHalves(graph, node, source)) inHalves(graph, walk, node);
+    else if ((activations || isTable(graph, node, constant)) && takesHalves(graph, node, source))
+      inHalves(graph, walk, node);
     else inWhole(graph, walk, node, constant, source);
   }
   const outputs = graph.outputs.map((id) => wholeOf(walk, id));
   return compactGraph({ ...graph, values: walk.values, nodes: walk.nodes, outputs });
 }
+
+/** Whether the constant is worth a rounding. */
+const isLarge = (graph: Graph, id: ValueId | null, constant: ReadonlySet<ValueId>): boolean =>
+  id !== null &&
+  constant.has(id) &&
+  4 * graph.values[id]!.shape.reduce((product, dim) => product * dim, 1) >= LEAST_WEIGHT_BYTES;
+
+/** Rows gathered from a large constant: an embedding. */
+const isTable = (graph: Graph, { op, inputs }: GraphNode, constant: ReadonlySet<ValueId>): boolean =>
+  op === "Gather" && isLarge(graph, inputs[0] ?? null, constant);
 
 const isFloat = (graph: Graph, id: ValueId | null): boolean => id !== null && graph.values[id]!.dtype === "float32";
 
@@ -168,8 +180,7 @@ function inWhole(
   constant: ReadonlySet<ValueId>,
   source: DispatchSource,
 ): void {
-  const large = (id: ValueId): boolean =>
-    constant.has(id) && 4 * graph.values[id]!.shape.reduce((product, dim) => product * dim, 1) >= LEAST_WEIGHT_BYTES;
+  const large = (id: ValueId): boolean => isLarge(graph, id, constant);
   const mixed =
     MIXED.has(node.op) &&
     node.inputs.some((id) => isFloat(graph, id) && large(id!)) &&

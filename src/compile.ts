@@ -1,5 +1,5 @@
 /** Model -> Plan: the pipeline of passes/index.ts, run and verified. */
-import { broken, missingDispatches } from "./errors.ts";
+import { broken, invalidOption, missingDispatches } from "./errors.ts";
 import type { DispatchSource } from "./ir/dispatch.ts";
 import { checkIr } from "./ir/check.ts";
 import type { Diagnostic, Graph, Program } from "./ir/types.ts";
@@ -47,6 +47,8 @@ export async function dispatchesFor(target: Target): Promise<DispatchSource | un
 export function compileModel(model: Model, options: CompileOptions = {}): Compiled {
   const target = targetOf(options);
   if (target.executor === "tfjs-webgpu" && options.dispatches === undefined) throw missingDispatches(target.name);
+  if (options.half !== undefined && options.dispatches === undefined)
+    throw invalidOption("half", options.half, `only GPU targets compute on float16, and ${target.name} is none`);
   const { graph, diagnostics } = importModel(model, options);
   check(graph, "import");
   const { plan, program } = planGraph(
