@@ -65,7 +65,8 @@ export function tileFor(rows: number, columns: number, mostRows = Infinity): Til
     [2, 1],
   ] as const) {
     const count = Math.ceil(rows / tileRows) * Math.ceil(columns / (4 * vectors));
-    if (tileRows <= mostRows && rows >= tileRows && columns >= 4 * vectors && count >= least) return { rows: tileRows, vectors };
+    if (tileRows <= mostRows && rows >= tileRows && columns >= 4 * vectors && count >= least)
+      return { rows: tileRows, vectors };
   }
   return { rows: Math.min(rows, 2), vectors: 1 };
 }
