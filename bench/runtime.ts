@@ -9,9 +9,8 @@
  * `--save` also writes bench/results/runtime-DEVICE.txt.
  */
 import { execFileSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { writeWhole } from "../bin/files.ts";
 import { bytesOf } from "../src/kernels/access.ts";
 import { openDevice, type GpuDevice } from "../src/runtime/webgpu/device.ts";
 import { BUFFER_USAGE } from "../src/runtime/webgpu/gpu.ts";
@@ -282,7 +281,8 @@ async function main(): Promise<void> {
     const folder = join(root, "bench", "results");
     mkdirSync(folder, { recursive: true });
     const file = join(folder, `runtime-${name.replaceAll(/[^A-Za-z0-9]+/g, "-").toLowerCase()}.txt`);
-    await writeWhole(file, report.join("\n"));
+    writeFileSync(`${file}.part`, report.join("\n"));
+    renameSync(`${file}.part`, file);
     console.log(`written to ${file}`);
   }
 }
