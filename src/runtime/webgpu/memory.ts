@@ -1,6 +1,6 @@
 /**
- * The device's buffers for a plan: one for each memory that kernels reach, filled with the weights,
- * and where each value lies at each step.
+ * The device's buffers for a plan: one for each memory that kernels reach (several where the device has no
+ * buffer that large), filled with the weights, and where each value lies at each step.
  */
 import { deviceOutOfMemory } from "../../errors.ts";
 import { storageOn, sizeOf, tensorFromBytes, bytesOf } from "../../kernels/access.ts";
@@ -10,6 +10,7 @@ import { fillWeights } from "../weights.ts";
 import { wordBytes } from "./calls.ts";
 import type { GpuDevice } from "./device.ts";
 import { BUFFER_USAGE, type GpuBuffer, type GpuBufferBinding } from "./gpu.ts";
+import { sectionAt, sectionsOf, type Section } from "./sections.ts";
 
 /** The memory of a plan that is the host's: swapped values wait there. */
 export const HOST_MEMORY = "host";
@@ -18,13 +19,17 @@ export const HOST_MEMORY = "host";
 const SMALLEST_BUFFER = 16;
 
 export interface DeviceMemory {
-  /** Buffers by the plan's memory name. */
-  readonly buffers: ReadonlyMap<string, GpuBuffer>;
   /** Bytes of all of them. */
   readonly bytes: number;
   /** Where a value lies on the device at a step; undefined where it is not there then. */
   at(id: number, step: number): GpuBufferBinding | undefined;
   dispose(): void;
+}
+
+/** A memory's sections and the buffer of each. */
+interface Sectioned {
+  readonly sections: readonly Section[];
+  readonly buffers: readonly GpuBuffer[];
 }
 
 /** Placements by storage root. */
@@ -46,61 +51,72 @@ export async function allocateMemory(
   keep: ReadonlySet<number>,
 ): Promise<DeviceMemory & { readonly kept: ReadonlyMap<number, Tensor> }> {
   const placed = placementsByRoot(plan);
-  const sizes = new Map<string, number>();
-  for (const { memory, offset, bytes } of plan.placements)
-    if (memory !== HOST_MEMORY) sizes.set(memory, Math.max(sizes.get(memory) ?? 0, wordBytes(offset + bytes)));
+  const extents = new Map<string, { offset: number; bytes: number }[]>();
+  for (const { memory, offset, bytes } of plan.placements) {
+    if (memory === HOST_MEMORY) continue;
+    const list = extents.get(memory) ?? [];
+    extents.set(memory, list);
+    list.push({ offset, bytes: wordBytes(bytes) });
+  }
   const { storage, copySrc, copyDst } = BUFFER_USAGE;
-  const buffers = new Map<string, GpuBuffer>();
+  const memories = new Map<string, Sectioned>();
+  const made: GpuBuffer[] = [];
   const weightsMemory = plan.target.weightsMemory;
   try {
-    for (const [memory, bytes] of sizes) {
-      const size = Math.max(SMALLEST_BUFFER, bytes);
-      const descriptor = { label: memory, size, usage: storage | copySrc | copyDst };
-      buffers.set(
-        memory,
-        await gpu.allocate(
+    for (const [memory, list] of extents) {
+      const sections = sectionsOf(list, gpu.limits.maxBufferSize ?? Infinity);
+      const buffers: GpuBuffer[] = [];
+      for (const { start, end } of sections) {
+        const size = Math.max(SMALLEST_BUFFER, end - start);
+        const descriptor = { label: memory, size, usage: storage | copySrc | copyDst };
+        const buffer = await gpu.allocate(
           `memory '${memory}'`,
           memory === weightsMemory ? { ...descriptor, mappedAtCreation: true } : descriptor,
-        ),
-      );
+        );
+        made.push(buffer);
+        buffers.push(buffer);
+      }
+      memories.set(memory, { sections, buffers });
     }
-    const kept = fill(plan, placed, buffers.get(weightsMemory), constant, keep);
+    const kept = fill(plan, placed, memories.get(weightsMemory), constant, keep);
     return {
-      buffers,
       kept,
-      bytes: [...buffers.values()].reduce((sum, buffer) => sum + buffer.size, 0),
-      at: (id, step) => bindingOf(gpu, plan, placed, buffers, id, step),
-      dispose: () => buffers.forEach((buffer) => buffer.destroy()),
+      bytes: made.reduce((sum, buffer) => sum + buffer.size, 0),
+      at: (id, step) => bindingOf(gpu, plan, placed, memories, id, step),
+      dispose: () => made.forEach((buffer) => buffer.destroy()),
     };
   } catch (cause) {
-    buffers.forEach((buffer) => buffer.destroy());
+    made.forEach((buffer) => buffer.destroy());
     throw cause;
   }
 }
 
-/** Fills the weights in the mapped buffer and unmaps it. */
+/** Fills the weights in the mapped buffers and unmaps them. */
 function fill(
   plan: Plan,
   placed: ReadonlyMap<number, readonly Placement[]>,
-  buffer: GpuBuffer | undefined,
+  memory: Sectioned | undefined,
   constant: (name: string) => Uint8Array,
   keep: ReadonlySet<number>,
 ): ReadonlyMap<number, Tensor> {
   const kept = new Map<number, Tensor>();
-  if (buffer === undefined) return kept;
-  const mapped = buffer.getMappedRange();
+  if (memory === undefined) return kept;
+  const { sections, buffers } = memory;
+  const mapped = buffers.map((buffer) => buffer.getMappedRange());
   const place = (id: number): Tensor | undefined => {
     const { kind, dtype, shape, storage } = plan.values[id]!;
     const at = placed.get(storage.value)?.find((placement) => placement.memory === plan.target.weightsMemory);
     if (kind !== "weight" || at === undefined) return undefined;
-    return { dtype, shape, data: storageOn(dtype, mapped, at.offset + storage.offset, sizeOf(shape)) };
+    const section = sectionAt(sections, at.offset);
+    const from = at.offset - sections[section]!.start + storage.offset;
+    return { dtype, shape, data: storageOn(dtype, mapped[section]!, from, sizeOf(shape)) };
   };
   fillWeights(plan, place, constant);
   for (const id of keep) {
     const tensor = place(id);
     if (tensor !== undefined) kept.set(id, tensorFromBytes(tensor.dtype, tensor.shape, bytesOf(tensor)));
   }
-  buffer.unmap();
+  for (const buffer of buffers) buffer.unmap();
   return kept;
 }
 
@@ -108,7 +124,7 @@ function bindingOf(
   gpu: GpuDevice,
   plan: Plan,
   placed: ReadonlyMap<number, readonly Placement[]>,
-  buffers: ReadonlyMap<string, GpuBuffer>,
+  memories: ReadonlyMap<string, Sectioned>,
   id: number,
   step: number,
 ): GpuBufferBinding | undefined {
@@ -121,5 +137,7 @@ function bindingOf(
   const most = gpu.limits.maxStorageBufferBindingSize ?? Infinity;
   if (size > most)
     throw deviceOutOfMemory(`tensor '${name}'`, size, `one tensor has at most ${most} bytes on this device`);
-  return { buffer: buffers.get(at.memory)!, offset: at.offset + storage.offset, size };
+  const { sections, buffers } = memories.get(at.memory)!;
+  const section = sectionAt(sections, at.offset);
+  return { buffer: buffers[section]!, offset: at.offset - sections[section]!.start + storage.offset, size };
 }
