@@ -32,6 +32,7 @@ async function read(path: string): Promise<Uint8Array> {
   try {
     return await readFile(path);
   } catch (error) {
-    throw fileUnreadable(path, error instanceof Error ? error.message : String(error));
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw fileUnreadable(path, code === "ENOENT" ? "there is no such file" : message);
   }
 }
