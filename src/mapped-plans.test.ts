@@ -19,6 +19,8 @@ import { plannedRegions } from "./runtime/regions.ts";
 /** Small forms of every family: what matters here is the graph, not the size. */
 const SMALL: Readonly<Record<string, Readonly<Record<string, string | number>>>> = {
   resnet: { depth: 18, image: 32, width: 16 },
+  alexnet: { hidden: 64, image: 64, classes: 10 },
+  densenet: { growth: 8, width: 16, image: 32, classes: 10 },
   vgg: { depth: 11, image: 32, width: 16 },
   "mobilenet-v2": { image: 32, classes: 100 },
   unet: { image: 32, width: 8 },
