@@ -82,6 +82,7 @@ export async function packByMip(problem: PackingProblem, params: MipPackingParam
   };
   if (buffers.length === 0) return answer([], 0, false, "none", 0);
   if (lowerBound > limit) return answer(undefined, lowerBound, true, "load", 0);
+  if (relations.some((relation) => collide(buffers, relation))) return answer(undefined, lowerBound, true, "pins", 0);
   const given = params.start?.length === all.length ? kept.map((i) => params.start![i]! / unit) : undefined;
   const start = given !== undefined && isPacking(buffers, spans, given) ? given : firstFit(buffers, relations);
   const known = start === undefined ? Infinity : heightOf(buffers, start);
@@ -120,6 +121,12 @@ export async function packByMip(problem: PackingProblem, params: MipPackingParam
       : answer(best, lowerBound, exact, method, solved.nodes);
   const proven = exact && Number.isFinite(solved.bound) ? Math.ceil(solved.bound - 1e-4) : 0;
   return answer(best, Math.max(lowerBound, proven), false, method, solved.nodes);
+}
+
+/** Whether both are fixed, and so that neither order holds: nothing is left to solve. */
+function collide(buffers: readonly PackingBuffer[], { i, j, up, down }: Relation): boolean {
+  const [a, b] = [buffers[i]!.offset, buffers[j]!.offset];
+  return a !== undefined && b !== undefined && b < a + up && a < b + down;
 }
 
 /** Addresses from the orders that the solver chose; undefined where they are no packing. */

@@ -70,6 +70,11 @@ test("with alignments, fixed buffers and gaps", () =>
     { numRuns: 60 },
   ));
 
+test("fixed buffers that collide, with gaps of no length: proven infeasible", async () => {
+  const buffer = { lower: 0, upper: 2, size: 1, alignment: 2, offset: 2, gaps: [{ lower: 1, upper: 1 }] };
+  await expectLeast({ buffers: [buffer, buffer] }, {});
+});
+
 test("a capacity: within it, or a proof that nothing is", () =>
   fc.assert(
     fc.asyncProperty(plain(7), fc.integer({ min: -1, max: 1 }), async (buffers, more) => {
