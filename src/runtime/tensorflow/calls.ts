@@ -16,7 +16,7 @@ function samePad(size: number, window: number, stride: number): readonly [number
 }
 
 /** The binding's pools know "valid" and "same" only. */
-function maxPool(call: TfjsCall): TfjsCall | undefined {
+function pool(call: TfjsCall): TfjsCall | undefined {
   const { filterSize, strides, pad } = call.attrs as Window & { readonly filterSize: readonly [number, number] };
   const { shape } = call.inputs.x!;
   if (pad.flat().every((size) => size === 0)) return { ...call, attrs: { ...call.attrs, pad: "valid" } };
@@ -36,7 +36,7 @@ function depthwise(call: TfjsCall): TfjsCall | undefined {
 /** The TensorFlow kernel for a step, or undefined where the reference kernel computes it on the host. */
 export function tensorflowCall(kernel: string, step: StepShape): TfjsCall | undefined {
   const call = tfjsCall(kernel, step);
-  if (call?.kernel === "MaxPool") return maxPool(call);
+  if (call?.kernel === "MaxPool" || call?.kernel === "AvgPool") return pool(call);
   if (call?.kernel === "FusedDepthwiseConv2D") return depthwise(call);
   return call;
 }
