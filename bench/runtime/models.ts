@@ -74,8 +74,8 @@ const named = (folder: string, wanted: RegExp): BenchModel[] =>
 
 /** Real graphs, where the test data is there. */
 export const recordedModels = (): readonly BenchModel[] => [
-  ...named(join(DATA, "light"), /\.onnx$/),
   ...named(join(DATA, "models", "exported"), /_tiny(_dynamo|_ts)?\.onnx$/),
+  ...named(join(DATA, "light"), /\.onnx$/),
 ];
 
 /** Compiles a model for a target, with inputs for it: recorded ones where there are some. */
