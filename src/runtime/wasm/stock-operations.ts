@@ -216,6 +216,24 @@ const batchNorm: Operation = ([x, scale, bias, mean, variance], attrs) =>
     Number(attrs.get("epsilon")),
   );
 
+/** With axes merged where they may be: from rank 5 up WebGPU's tiles are read back to the host, synchronously. */
+const expand: Operation = ([x], _, [shape]) => {
+  const given = [...shape!.slice(x!.rank).map(() => 1), ...x!.shape];
+  const from: number[] = [];
+  const to: number[] = [];
+  shape!.forEach((size, d) => {
+    const isKept = given[d] === size;
+    if (from.length > 0 && isKept === (from.at(-1) === to.at(-1)) && (isKept || from.at(-1) === given[d])) {
+      from.push(from.pop()! * given[d]!);
+      to.push(to.pop()! * size);
+    } else {
+      from.push(given[d]!);
+      to.push(size);
+    }
+  });
+  return tf.reshape(tf.broadcastTo(tf.reshape(x!, from), to as never), [...shape!]);
+};
+
 export const STOCK_OPERATIONS: Readonly<Record<string, Operation>> = {
   Add: binary(tf.add),
   Sub: binary(tf.sub),
@@ -238,7 +256,7 @@ export const STOCK_OPERATIONS: Readonly<Record<string, Operation>> = {
   Concat: (operands, attrs) => tf.concat(operands as tf.Tensor[], Number(attrs.get("axis"))),
   ConvNHWC: conv,
   ConvTranspose: convTranspose,
-  Expand: ([x], _, [shape]) => tf.broadcastTo(x!, [...shape!] as never),
+  Expand: expand,
   Gather: ([x, indices], attrs) => tf.gather(x!, tf.cast(indices!, "int32"), Number(attrs.get("axis"))),
   Gemm: gemm,
   GlobalAveragePoolNHWC: globalAverage,
