@@ -5,7 +5,7 @@
  *
  * Parts: bits (equal to an unplanned run of the same kernels on TensorFlow.js's backend), steady (nothing made after the
  * first run), memory (bytes of buffers, counted), stock (against TensorFlow.js by itself), ort (against ONNX Runtime's WebGPU
- * provider), profile (GPU time kernel by kernel). WebAssembly has `npm run bench:wasm`. `--only` takes parts of names;
+ * provider), hazards (one arena against banks), profile (GPU time kernel by kernel). WebAssembly has `npm run bench:wasm`. `--only` takes parts of names;
  * `--save` also writes bench/results/runtime-DEVICE.txt.
  */
 import { execFileSync } from "node:child_process";
@@ -16,12 +16,12 @@ import { openDevice, type GpuDevice } from "../src/runtime/webgpu/device.ts";
 import { BUFFER_USAGE } from "../src/runtime/webgpu/gpu.ts";
 import { loadReplay } from "../src/runtime/webgpu/replay.ts";
 import { loadStock as loadUnplanned } from "../src/runtime/webgpu/stock.ts";
-import { times, verdict } from "./packing/table.ts";
+import { verdict } from "./packing/table.ts";
 import { FAMILIES, LARGE, prepare, recordedModels, type BenchModel } from "./runtime/models.ts";
 import { onnxRuntime, tensorFlow, type Peer } from "./runtime/peers.ts";
 import { formatTable, median, megabytes, milliseconds, reasonOf } from "./runtime/table.ts";
 
-const PARTS = ["bits", "steady", "memory", "stock", "ort", "profile", "wasm"] as const;
+const PARTS = ["bits", "steady", "memory", "stock", "ort", "hazards", "profile", "wasm"] as const;
 type Part = (typeof PARTS)[number];
 
 const now = (): number => performance.now() / 1000;
@@ -195,6 +195,28 @@ async function against(
   show(title, ["model", "peer ms", "ms", "speed", "bar"], rows);
 }
 
+/** One arena, operands read_write, against banks, operands read-only: what the default is chosen by. */
+async function hazards(gpu: GpuDevice): Promise<void> {
+  const rows = await rowsOf(FAMILIES, async (bench) => {
+    const { plan, inputs, constant } = await prepare(bench, "tfjs-webgpu");
+    const arena = await loadReplay(gpu, plan, { constant });
+    const banks = await loadReplay(gpu, plan, { constant, hazards: "banks" });
+    try {
+      const [one, several] = await interleaved(() => arena.run(inputs), {
+        run: () => banks.run(inputs),
+        dispose: async () => {},
+      });
+      const activations = (bytes: number): number => bytes - plan.summary.peakBytes["weights"]!;
+      const bytes = activations(banks.peakBytes) / activations(arena.peakBytes);
+      return [milliseconds(several), milliseconds(one), `${(several / one).toFixed(2)}x`, `${bytes.toFixed(2)}x`];
+    } finally {
+      arena.dispose();
+      banks.dispose();
+    }
+  });
+  show("One arena (the default) against banks", ["model", "banks ms", "arena ms", "speed", "banks' bytes"], rows);
+}
+
 /** GPU time by kernel: where a plan's run goes. */
 async function profile(gpu: GpuDevice): Promise<void> {
   for (const bench of FAMILIES.filter(isWanted)) {
@@ -255,7 +277,7 @@ async function main(): Promise<void> {
       else if (part === "stock")
         await against("Against TensorFlow.js by itself on the same device", gpu, peer, (ratio, { launchBound }) => {
           const least = launchBound === true ? 2.5 : 0.95;
-          return `>= ${times(least)}: ${verdict(ratio >= least)}`;
+          return `>= ${least}x: ${verdict(ratio >= least)}`;
         });
       else if (part === "ort")
         await against(
@@ -268,6 +290,7 @@ async function main(): Promise<void> {
           },
           (ratio) => (ratio >= 1 ? "at least as fast" : "slower"),
         );
+      else if (part === "hazards") await hazards(gpu);
       else if (part === "profile") await profile(gpu);
       else if (part === "wasm") wasm();
     }

@@ -3,7 +3,8 @@ import { existsSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { generateModel } from "../../models/index.ts";
 import { readTensors } from "../../src/conformance/cases.ts";
-import { compile, readModel, type CompileOptions, type Model, type Plan, type Tensor } from "../../src/index.ts";
+import { bindings } from "../../src/real-bind.test-util.ts";
+import { compile, readModel, type Model, type Plan, type Tensor } from "../../src/index.ts";
 import { importModel } from "../../src/onnx/import.ts";
 import { constantReader, trialInput } from "../../src/runtime/index.ts";
 
@@ -73,20 +74,15 @@ const named = (folder: string, wanted: RegExp): BenchModel[] =>
 
 /** Real graphs, where the test data is there. */
 export const recordedModels = (): readonly BenchModel[] => [
+  ...named(join(DATA, "models", "exported"), /_tiny(_dynamo|_ts)?\.onnx$/),
   ...named(join(DATA, "light"), /\.onnx$/),
-  ...named(join(DATA, "models", "exported"), /tiny.*\.onnx$/),
 ];
 
 /** Compiles a model for a target, with inputs for it: recorded ones where there are some. */
 export async function prepare(bench: BenchModel, target: string): Promise<Prepared> {
   const model = await readModel(bench.file());
   const given = bench.recorded === undefined ? [] : await readTensors(bench.recorded, "input");
-  const shapes = new Map<string, readonly number[]>();
-  model.graph.inputs.forEach(({ name, dims }, i) => {
-    if (given[i] && dims?.length === given[i].shape.length) shapes.set(name, given[i].shape);
-  });
-  const options: CompileOptions = { shapes, target };
-  const { plan } = await compile(model, options);
+  const { plan } = await compile(model, { ...bindings(bench.name, model, given), target });
   const inputs = plan.inputs.map((id, i) => {
     const tensor = given[i];
     return tensor ? { ...tensor, shape: plan.values[id]!.shape } : trialInput(plan, i, 0);

@@ -18,6 +18,12 @@ export interface LoadOptions {
   readonly constant: (name: string) => Uint8Array;
   /** Gives every value its own bytes instead: the reference that planned runs are compared with. */
   readonly unplanned?: boolean;
+  /**
+   * How WebGPU keeps a dispatch's writes from its reads. "arena" (default): a memory is one buffer as the plan
+   * has it, whatever lies in it is bound read_write. "banks": up to three buffers with the plan's offsets, so that
+   * operands are bound read-only; more bytes than planned. Others ignore it.
+   */
+  readonly hazards?: "arena" | "banks";
 }
 
 export interface Executor {

@@ -10,6 +10,23 @@ type Operation = (
   shapes: readonly (readonly number[])[],
 ) => tf.Tensor | tf.Tensor[];
 
+const scalars = new Map<number, tf.Scalar>();
+
+/** A number as a converted model has it: a tensor that stays on the backend, not one made in every run. */
+function scalar(value: number): tf.Scalar {
+  const known = scalars.get(value);
+  if (known !== undefined) return known;
+  const made = tf.keep(tf.scalar(value));
+  scalars.set(value, made);
+  return made;
+}
+
+/** Disposes of the numbers, which belong to the backend that was set when they were first used. */
+export function disposeScalars(): void {
+  for (const tensor of scalars.values()) tensor.dispose();
+  scalars.clear();
+}
+
 const list = (attrs: Attrs, name: string): number[] => [...(attrs.get(name) as readonly number[])];
 const unary =
   (f: (x: tf.Tensor) => tf.Tensor): Operation =>
@@ -72,20 +89,24 @@ const conv: Operation = ([x, filter, bias], attrs) => {
 
 const gemm: Operation = ([a, b, c], attrs) => {
   let y = tf.matMul(a as tf.Tensor2D, b as tf.Tensor2D, attrs.get("transA") === 1, attrs.get("transB") === 1);
-  if (attrs.get("alpha") !== 1) y = tf.mul(y, Number(attrs.get("alpha")));
-  if (c) y = tf.add(y, attrs.get("beta") === 1 ? c : tf.mul(c, Number(attrs.get("beta"))));
+  if (attrs.get("alpha") !== 1) y = tf.mul(y, scalar(Number(attrs.get("alpha"))));
+  if (c) y = tf.add(y, attrs.get("beta") === 1 ? c : tf.mul(c, scalar(Number(attrs.get("beta")))));
   return y;
 };
 
-/** As a converted linear layer: [..., k] x [k, n] is one product of two matrices. */
-const matMul: Operation = ([a, b], _, [shape]) => {
+/** As a converted linear layer: [..., k] x [k, n], and the bias [n] where there is one, is one product of two matrices. */
+const matMul: Operation = ([a, b, bias], _, [shape]) => {
   if (b!.rank !== 2) return tf.matMul(a!, b!);
-  return tf.reshape(tf.matMul(tf.reshape(a!, [-1, a!.shape.at(-1)!]) as tf.Tensor2D, b as tf.Tensor2D), [...shape!]);
+  const rows = tf.reshape(a!, [-1, a!.shape.at(-1)!]) as tf.Tensor2D;
+  const y = bias
+    ? tf.fused.matMul({ a: rows, b: b as tf.Tensor2D, transposeA: false, transposeB: false, bias })
+    : tf.matMul(rows, b as tf.Tensor2D);
+  return tf.reshape(y, [...shape!]);
 };
 
 function normalised(x: tf.Tensor, axes: number[], epsilon: number, centred: boolean): tf.Tensor {
   const rest = centred ? tf.sub(x, tf.mean(x, axes, true)) : x;
-  return tf.mul(rest, tf.rsqrt(tf.add(tf.mean(tf.square(rest), axes, true), epsilon)));
+  return tf.mul(rest, tf.rsqrt(tf.add(tf.mean(tf.square(rest), axes, true), scalar(epsilon))));
 }
 
 const rowNorm =
@@ -107,9 +128,11 @@ const groupNorm: Operation = ([x, scale, bias], attrs) => {
 };
 
 const gelu: Operation = ([x], attrs) => {
-  if (attrs.get("approximate") !== "tanh") return tf.mul(tf.mul(x!, 0.5), tf.add(tf.erf(tf.mul(x!, Math.SQRT1_2)), 1));
-  const cubed = tf.mul(tf.mul(tf.square(x!), x!), 0.044715);
-  return tf.mul(tf.mul(x!, 0.5), tf.add(tf.tanh(tf.mul(tf.add(x!, cubed), Math.sqrt(2 / Math.PI))), 1));
+  const half = tf.mul(x!, scalar(0.5));
+  if (attrs.get("approximate") !== "tanh")
+    return tf.mul(half, tf.add(tf.erf(tf.mul(x!, scalar(Math.SQRT1_2))), scalar(1)));
+  const cubed = tf.mul(tf.mul(tf.square(x!), x!), scalar(0.044715));
+  return tf.mul(half, tf.add(tf.tanh(tf.mul(tf.add(x!, cubed), scalar(Math.sqrt(2 / Math.PI)))), scalar(1)));
 };
 
 const convTranspose: Operation = ([x, w, bias], attrs, [shape]) => {
@@ -193,6 +216,24 @@ const batchNorm: Operation = ([x, scale, bias, mean, variance], attrs) =>
     Number(attrs.get("epsilon")),
   );
 
+/** With axes merged where they may be: from rank 5 up WebGPU's tiles are read back to the host, synchronously. */
+const expand: Operation = ([x], _, [shape]) => {
+  const given = [...shape!.slice(x!.rank).map(() => 1), ...x!.shape];
+  const from: number[] = [];
+  const to: number[] = [];
+  shape!.forEach((size, d) => {
+    const isKept = given[d] === size;
+    if (from.length > 0 && isKept === (from.at(-1) === to.at(-1)) && (isKept || from.at(-1) === given[d])) {
+      from.push(from.pop()! * given[d]!);
+      to.push(to.pop()! * size);
+    } else {
+      from.push(given[d]!);
+      to.push(size);
+    }
+  });
+  return tf.reshape(tf.broadcastTo(tf.reshape(x!, from), to as never), [...shape!]);
+};
+
 export const STOCK_OPERATIONS: Readonly<Record<string, Operation>> = {
   Add: binary(tf.add),
   Sub: binary(tf.sub),
@@ -215,7 +256,7 @@ export const STOCK_OPERATIONS: Readonly<Record<string, Operation>> = {
   Concat: (operands, attrs) => tf.concat(operands as tf.Tensor[], Number(attrs.get("axis"))),
   ConvNHWC: conv,
   ConvTranspose: convTranspose,
-  Expand: ([x], _, [shape]) => tf.broadcastTo(x!, [...shape!] as never),
+  Expand: expand,
   Gather: ([x, indices], attrs) => tf.gather(x!, tf.cast(indices!, "int32"), Number(attrs.get("axis"))),
   Gemm: gemm,
   GlobalAveragePoolNHWC: globalAverage,

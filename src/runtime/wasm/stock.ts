@@ -7,11 +7,11 @@ import * as tf from "@tensorflow/tfjs-core";
 import { broken } from "../../errors.ts";
 import { makeTensor, reader, sizeOf } from "../../kernels/access.ts";
 import type { Tensor } from "../../kernels/types.ts";
-import type { Plan } from "../../plan/schema.ts";
+import type { KernelStep, Plan } from "../../plan/schema.ts";
 import { withAbsent } from "../step.ts";
 import { fillWeights } from "../weights.ts";
 import type { LoadOptions } from "../types.ts";
-import { STOCK_OPERATIONS } from "./stock-operations.ts";
+import { disposeScalars, STOCK_OPERATIONS } from "./stock-operations.ts";
 import { wasmBackend } from "./backend.ts";
 
 export interface StockModel {
@@ -35,6 +35,38 @@ function upload(tensor: Tensor): tf.Tensor {
   return tf.tensor(values, [...tensor.shape], dtype);
 }
 
+/** Products of matrices with the bias that the next step adds to them, as converters fuse them. */
+function withBiases({ values, outputs }: Plan, steps: readonly KernelStep[]): KernelStep[] {
+  const uses = new Map<number, number>();
+  for (const id of [
+    ...steps.flatMap(({ reads }) => reads),
+    ...outputs,
+    ...values.flatMap(({ viewOf }) => viewOf ?? []),
+  ])
+    uses.set(id, (uses.get(id) ?? 0) + 1);
+  const fused: KernelStep[] = [];
+  for (const step of steps) {
+    const product = fused.at(-1);
+    const y = product?.writes[0];
+    const bias = step.reads.find((id) => id !== y);
+    const width = y === undefined ? 0 : values[y]!.shape.at(-1)!;
+    const isBias =
+      product?.kernel === "MatMul" &&
+      product.reads.length === 2 &&
+      values[product.reads[1]!]!.shape.length === 2 &&
+      step.kernel === "Add" &&
+      step.reads.includes(y!) &&
+      uses.get(y!) === 1 &&
+      bias !== undefined &&
+      values[bias]!.kind === "weight" &&
+      values[bias]!.shape.length === 1 &&
+      values[bias]!.shape[0] === width;
+    if (isBias) fused.splice(-1, 1, { ...product, reads: [...product.reads, bias], writes: step.writes });
+    else fused.push(step);
+  }
+  return fused;
+}
+
 /** Loads the steps of `plan` for TensorFlow.js alone, on the backend that `ready` sets: WebAssembly unless told. Throws InternalError for a kernel that it has no operations for. */
 export async function loadStock(
   plan: Plan,
@@ -50,7 +82,10 @@ export async function loadStock(
   const weights = new Map([...host].map(([id, tensor]) => [id, upload(tensor)]));
   host.clear();
 
-  const steps = plan.steps.flatMap((step) => (step.kind === "kernel" ? [step] : []));
+  const steps = withBiases(
+    plan,
+    plan.steps.flatMap((step) => (step.kind === "kernel" ? [step] : [])),
+  );
   const missing = steps.find((step) => STOCK_OPERATIONS[step.kernel] === undefined);
   if (missing !== undefined) throw broken(`no TensorFlow.js operations for ${missing.kernel}`);
   // A tensor is disposed after the last step that reads it or what shows it.
@@ -110,6 +145,7 @@ export async function loadStock(
     },
     dispose() {
       for (const tensor of weights.values()) tensor.dispose();
+      disposeScalars();
     },
   };
 }

@@ -6,8 +6,10 @@ import { deviceOutOfMemory } from "../../errors.ts";
 import { storageOn, sizeOf, tensorFromBytes, bytesOf } from "../../kernels/access.ts";
 import type { Tensor } from "../../kernels/types.ts";
 import type { Placement, Plan } from "../../plan/schema.ts";
+import type { LoadOptions } from "../types.ts";
 import { fillWeights } from "../weights.ts";
 import { wordBytes } from "./calls.ts";
+import { BANKS, banksOf } from "./banks.ts";
 import type { GpuDevice } from "./device.ts";
 import { BUFFER_USAGE, type GpuBuffer, type GpuBufferBinding } from "./gpu.ts";
 import { sectionAt, sectionsOf, type Section } from "./sections.ts";
@@ -43,19 +45,28 @@ export function placementsByRoot(plan: Plan): ReadonlyMap<number, readonly Place
   return found;
 }
 
-/** Allocates the plan's memories and fills the weights. `keep` gets the host's copy of the weights it names. */
+/** A buffer's name: the memory's, and the bank's where it has several. */
+const bankName = (memory: string, bank: number): string => (bank === 0 ? memory : `${memory} ${bank}`);
+
+/**
+ * Allocates the plan's memories and fills the weights. `keep` gets the host's copy of the weights it names;
+ * `hazards` says whether a memory is one buffer or banks.
+ */
 export async function allocateMemory(
   gpu: GpuDevice,
   plan: Plan,
   constant: (name: string) => Uint8Array,
   keep: ReadonlySet<number>,
+  hazards: LoadOptions["hazards"] = "arena",
 ): Promise<DeviceMemory & { readonly kept: ReadonlyMap<number, Tensor> }> {
   const placed = placementsByRoot(plan);
+  const banks = hazards === "banks" ? banksOf(plan, BANKS) : new Map<number, number>();
   const extents = new Map<string, { offset: number; bytes: number }[]>();
-  for (const { memory, offset, bytes } of plan.placements) {
+  for (const { memory, value, offset, bytes } of plan.placements) {
     if (memory === HOST_MEMORY) continue;
-    const list = extents.get(memory) ?? [];
-    extents.set(memory, list);
+    const name = bankName(memory, banks.get(value) ?? 0);
+    const list = extents.get(name) ?? [];
+    extents.set(name, list);
     list.push({ offset, bytes: wordBytes(bytes) });
   }
   const { storage, copySrc, copyDst } = BUFFER_USAGE;
@@ -82,7 +93,7 @@ export async function allocateMemory(
     return {
       kept,
       bytes: made.reduce((sum, buffer) => sum + buffer.size, 0),
-      at: (id, step) => bindingOf(gpu, plan, placed, memories, id, step),
+      at: (id, step) => bindingOf(gpu, plan, placed, memories, banks, id, step),
       dispose: () => made.forEach((buffer) => buffer.destroy()),
     };
   } catch (cause) {
@@ -125,6 +136,7 @@ function bindingOf(
   plan: Plan,
   placed: ReadonlyMap<number, readonly Placement[]>,
   memories: ReadonlyMap<string, Sectioned>,
+  banks: ReadonlyMap<number, number>,
   id: number,
   step: number,
 ): GpuBufferBinding | undefined {
@@ -137,7 +149,7 @@ function bindingOf(
   const most = gpu.limits.maxStorageBufferBindingSize ?? Infinity;
   if (size > most)
     throw deviceOutOfMemory(`tensor '${name}'`, size, `one tensor has at most ${most} bytes on this device`);
-  const { sections, buffers } = memories.get(at.memory)!;
+  const { sections, buffers } = memories.get(bankName(at.memory, banks.get(storage.value) ?? 0))!;
   const section = sectionAt(sections, at.offset);
   return { buffer: buffers[section]!, offset: at.offset - sections[section]!.start + storage.offset, size };
 }

@@ -59,7 +59,7 @@ export async function loadReplay(gpu: GpuDevice, plan: Plan, options: LoadOption
   const weightsOfHost = new Set(
     hostSteps.flatMap((step) => step.reads).filter((id) => plan.values[id]!.kind === "weight"),
   );
-  const memory = await allocateMemory(gpu, plan, options.constant, weightsOfHost);
+  const memory = await allocateMemory(gpu, plan, options.constant, weightsOfHost, options.hazards);
   const owned: GpuBuffer[] = [];
   try {
     const dispatches = plan.steps.map((step) =>

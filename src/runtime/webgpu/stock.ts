@@ -88,15 +88,44 @@ function upload(backend: WebGPUBackendType, tensor: Tensor): TensorInfo {
   return backend.makeTensorInfo([words.length], deviceType(tensor.dtype), words);
 }
 
-/** Calls in the plan's order, with what dies after each. */
+/**
+ * In the plan's order, except that a call waits for what it reads: the plan may put its first dispatches, which
+ * need some of its operands, before the others are made.
+ */
+function ordered(plan: Plan, planned: readonly Prepared[]): Prepared[] {
+  const results = new Set(planned.flatMap(({ writes }) => writes));
+  const made = new Set<number>();
+  const isReady = (id: number | null): boolean => {
+    if (id === null) return true;
+    const names = [id, originOf(plan, id)];
+    return names.some((name) => made.has(name)) || !names.some((name) => results.has(name));
+  };
+  const order: Prepared[] = [];
+  let waiting: readonly Prepared[] = [];
+  for (const next of planned) {
+    const before = [...waiting, next];
+    const still: Prepared[] = [];
+    // Those that wait are in order, so one pass finds all that a call of theirs makes ready.
+    for (const call of before)
+      if (call.reads.every(isReady)) {
+        order.push(call);
+        for (const id of call.writes) made.add(id);
+      } else still.push(call);
+    waiting = still;
+  }
+  // What is read before it is made in any order says so when it runs.
+  return [...order, ...waiting];
+}
+
+/** Calls with what dies after each. */
 function prepare(tf: Parameters<typeof backendCall>[0], plan: Plan): Prepared[] {
-  const steps: Prepared[] = [];
+  const planned: Prepared[] = [];
   for (const step of plan.steps) {
     if (step.kind !== "kernel" || (step.dispatch !== null && step.dispatch.index > 0)) continue;
     const record = step.dispatch === null ? undefined : plan.calls[step.dispatch.call];
-    if (record === undefined) steps.push({ step, call: undefined, reads: step.reads, writes: step.writes, dead: [] });
+    if (record === undefined) planned.push({ step, call: undefined, reads: step.reads, writes: step.writes, dead: [] });
     else
-      steps.push({
+      planned.push({
         step,
         call: backendCall(tf, record.kernel, callShape(plan, record)) ?? never(`no kernel for ${record.kernel}`),
         reads: withAbsent(record.reads, record.absentReads),
@@ -104,6 +133,7 @@ function prepare(tf: Parameters<typeof backendCall>[0], plan: Plan): Prepared[] 
         dead: [],
       });
   }
+  const steps = ordered(plan, planned);
   const last = new Map<number, number>();
   steps.forEach(({ reads, writes }, i) => {
     for (const id of [...reads, ...writes]) if (id !== null) last.set(originOf(plan, id), i);
