@@ -23,7 +23,15 @@ export function chooseSection(search: Search, from: number, to: number): boolean
       let alone = -1;
       let aloneNext = SKY;
       for (let t = s; t < end; t++) {
-        if (stale[t] === 1) look(state, t);
+        if (stale[t] === 1) {
+          // Not worth a look where it can't be chosen anyway: all that is missed are forced buffers, for now.
+          const least = ((ceiling[t]! - h - total[t]!) / capacity) * 50 + 1;
+          if ((weighted ? least / Math.sqrt(weight[t]!) : least) >= best) {
+            alone = -1;
+            continue;
+          }
+          look(state, t);
+        }
         const choices = state.choices[t]!;
         const next = state.second[t]!;
         const who = state.lowest[t]!;
