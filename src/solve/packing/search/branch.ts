@@ -59,12 +59,13 @@ export function solveRange(search: Search, from: number, to: number): Outcome {
 function solveComponent(search: Search, from: number, to: number): Outcome {
   if (!search.tricks.ceilings) return solveNode(search, from, to);
   const { state } = search;
-  const { memberStart, members, offset } = state;
+  const { memberStart, members, alive } = state;
   const { floorTop, leastTop, placedTop } = state;
   let any = false;
-  for (let q = memberStart[from]!, end = memberStart[from + 1]!; q < end; q++) {
+  // From the last to the first: what is hung moves to the end.
+  for (let start = memberStart[from]!, q = start + alive[from]! - 1; q >= start; q--) {
     const b = members[q]!;
-    if (offset[b]! >= 0 || state.from[b] !== from || state.to[b] !== to) continue;
+    if (state.from[b] !== from || state.to[b] !== to) continue;
     any = true;
     if (!hang(state, b)) {
       undo(state, floorTop, leastTop, placedTop);
@@ -123,10 +124,10 @@ function solveNode(search: Search, from: number, to: number): Outcome {
 /** Pushes who can lie at the bottom of the section, the best first; returns the largest as wide as the valley, or -1. */
 function listCandidates(search: Search, section: number, valleyFrom: number, valleyTo: number): number {
   const { state, tricks, priority, value, exactWidth, levelTop } = search;
-  const { memberStart, members, offset, least, floor, ceiling, from, to, size } = state;
+  const { memberStart, members, alive, least, floor, ceiling, from, to, size } = state;
   const h = floor[section]!;
   const first = search.candidateTop;
-  const room = first + state.alive[section]! + 1;
+  const room = first + alive[section]! + 1;
   if (room > search.candidates.length) {
     const grown = new Int32Array(room * 2);
     grown.set(search.candidates);
@@ -137,9 +138,9 @@ function listCandidates(search: Search, section: number, valleyFrom: number, val
   const rimRight = valleyTo < search.rangeTo ? floor[valleyTo]! : ceiling[section]!;
   let top = first;
   let span = -1;
-  for (let q = memberStart[section]!, end = memberStart[section + 1]!; q < end; q++) {
+  for (let q = memberStart[section]!, end = q + alive[section]!; q < end; q++) {
     const b = members[q]!;
-    if (offset[b]! >= 0 || least[b] !== h) continue;
+    if (least[b] !== h) continue;
     const left = from[b] === valleyFrom;
     const right = to[b] === valleyTo;
     if (left && right && tricks.spans && (span < 0 || size[b]! > size[span]!)) span = b;
@@ -175,7 +176,7 @@ function branchOnSpan(
   last: number,
 ): Outcome {
   const { state } = search;
-  const { memberStart, members, offset, least, size, ceiling, kind } = state;
+  const { memberStart, members, alive, least, size, ceiling, kind } = state;
   const { floorTop, leastTop, placedTop } = state;
   if (place(state, span)) {
     const outcome = solveRange(search, from, to);
@@ -185,9 +186,9 @@ function branchOnSpan(
   } else undo(state, floorTop, leastTop, placedTop);
   let above = SKY;
   for (let s = valleyFrom; s < valleyTo; s++)
-    for (let q = memberStart[s]!, end = memberStart[s + 1]!; q < end; q++) {
+    for (let q = memberStart[s]!, end = q + alive[s]!; q < end; q++) {
       const d = members[q]!;
-      if (offset[d]! >= 0 || (state.from[d]! >= valleyFrom && state.to[d]! <= valleyTo)) continue;
+      if (state.from[d]! >= valleyFrom && state.to[d]! <= valleyTo) continue;
       const top = least[d]! + size[d]!;
       if (top < above) above = top;
     }
@@ -257,15 +258,15 @@ function branchOnSection(
  */
 function raiseBottom(search: Search, section: number, second: number, first: number, last: number): boolean {
   const { state, tricks } = search;
-  const { memberStart, members, offset, least, size, from, to } = state;
+  const { memberStart, members, alive, least, size, from, to } = state;
   const h = state.floor[section]!;
   let raised = second;
   for (let i = first; i < last; i++) {
     const b = search.candidates[i]!;
     for (let s = from[b]!, stop = to[b]!; s < stop; s++)
-      for (let q = memberStart[s]!, end = memberStart[s + 1]!; q < end; q++) {
+      for (let q = memberStart[s]!, end = q + alive[s]!; q < end; q++) {
         const d = members[q]!;
-        if (d === b || offset[d]! >= 0) continue;
+        if (d === b) continue;
         const top = least[d]! + size[d]!;
         if (top < raised) raised = top;
       }
@@ -285,9 +286,9 @@ function raiseBottom(search: Search, section: number, second: number, first: num
     const above = h + size[b]!;
     let blocked = false;
     for (let s = from[b]!, stop = to[b]!; s < stop && !blocked; s++)
-      for (let q = memberStart[s]!, end = memberStart[s + 1]!; q < end; q++) {
+      for (let q = memberStart[s]!, end = q + alive[s]!; q < end; q++) {
         const d = members[q]!;
-        if (d !== b && offset[d]! < 0 && least[d]! < above) {
+        if (d !== b && least[d]! < above) {
           blocked = true;
           break;
         }

@@ -3,7 +3,7 @@
  * can still take, and no buffer can lie below the highest floor over its lifetime. A section fails when
  * what is still to come does not fit between its floor and its ceiling.
  */
-import { SKY, type SearchState } from "./state.ts";
+import { SKY, takeOut, type SearchState } from "./state.ts";
 
 const doubled = (old: Float64Array): Float64Array => {
   const grown = new Float64Array(old.length * 2);
@@ -25,6 +25,7 @@ function remember(state: SearchState, s: number): void {
 export function setFloor(state: SearchState, s: number, height: number): boolean {
   remember(state, s);
   state.floor[s] = height;
+  state.stale[s] = 1;
   if (height + state.total[s]! > state.ceiling[s]!) {
     state.weight[s]!++;
     state.conflict = s;
@@ -63,26 +64,28 @@ export function setLeast(state: SearchState, b: number, height: number): boolean
   state.leastTrail[top + 1] = state.least[b]!;
   state.leastTop = top + 2;
   state.least[b] = height;
-  const { watch, isOrphaned, orphaned } = state;
-  for (let s = state.from[b]!, end = state.to[b]!; s < end; s++)
+  const { watch, isOrphaned, orphaned, stale } = state;
+  for (let s = state.from[b]!, end = state.to[b]!; s < end; s++) {
+    stale[s] = 1;
     if (watch[s] === b && isOrphaned[s] === 0) {
       isOrphaned[s] = 1;
       orphaned[state.orphanedCount++] = s;
     }
+  }
   return true;
 }
 
 /** False where no packing can follow; the queues are then empty again. */
 export function propagate(state: SearchState): boolean {
-  const { memberStart, members, floor, least, offset, watch, alive, isRaised, isOrphaned, raised, orphaned } = state;
+  const { memberStart, members, floor, least, watch, alive, isRaised, isOrphaned, raised, orphaned } = state;
   for (;;) {
     if (state.raisedCount > 0) {
       const s = raised[--state.raisedCount]!;
       isRaised[s] = 0;
       const f = floor[s]!;
-      for (let q = memberStart[s]!, end = memberStart[s + 1]!; q < end; q++) {
+      for (let q = memberStart[s]!, end = q + alive[s]!; q < end; q++) {
         const b = members[q]!;
-        if (least[b]! < f && offset[b]! < 0 && !setLeast(state, b, f)) {
+        if (least[b]! < f && !setLeast(state, b, f)) {
           clearQueues(state);
           return false;
         }
@@ -94,15 +97,13 @@ export function propagate(state: SearchState): boolean {
       const f = floor[s]!;
       let lowest = SKY;
       let who = -1;
-      for (let q = memberStart[s]!, end = memberStart[s + 1]!; q < end; q++) {
+      for (let q = memberStart[s]!, end = q + alive[s]!; q < end; q++) {
         const b = members[q]!;
-        if (offset[b]! < 0) {
-          const m = least[b]!;
-          if (m < lowest) {
-            lowest = m;
-            who = b;
-            if (m <= f) break;
-          }
+        const m = least[b]!;
+        if (m < lowest) {
+          lowest = m;
+          who = b;
+          if (m <= f) break;
         }
       }
       if (lowest > f && !setFloor(state, s, lowest)) {
@@ -146,7 +147,8 @@ export function place(state: SearchState, b: number): boolean {
   for (let s = first, end = to[b]!; s < end; s++) {
     total[s]! -= z;
     if (s > first) crossing[s]!--;
-    if (--alive[s]! === 0) emptied(state, s);
+    takeOut(state, b, s);
+    if (alive[s] === 0) emptied(state, s);
     else if (fits) {
       if (!setFloor(state, s, above)) fits = false;
       else if (watch[s] === b && isOrphaned[s] === 0) {
@@ -176,7 +178,8 @@ export function hang(state: SearchState, b: number): boolean {
     total[s]! -= z;
     ceiling[s]! -= z;
     if (s > first) crossing[s]!--;
-    if (--alive[s]! === 0) emptied(state, s);
+    takeOut(state, b, s);
+    if (alive[s] === 0) emptied(state, s);
     else if (watch[s] === b && isOrphaned[s] === 0) {
       isOrphaned[s] = 1;
       orphaned[state.orphanedCount++] = s;

@@ -33,6 +33,8 @@ export interface Search {
   mustStop: () => boolean;
   /** Units. */
   capacity: number;
+  /** Runs so far at each capacity: Luby's sequence goes on where the last call left it. */
+  readonly runs: Map<number, number>;
 
   nodes: number;
   nodesLeft: number;
@@ -77,6 +79,7 @@ export function newSearch(boxes: Boxes, tricks: SearchTricks, seed: number): Sea
     noGoods: noGoodTable(tricks.noGoods ? 17 : 0),
     mustStop: () => false,
     capacity: 0,
+    runs: new Map(),
     nodes: 0,
     nodesLeft: 0,
     depth: 0,
@@ -140,7 +143,8 @@ export function decide(
   search.mustStop = () => state.placements >= last || shouldStop();
   let outcome: Outcome = propagateAll(state) ? LIMIT : FAILED;
   const { floorTop, leastTop, placedTop } = state;
-  for (let run = 0; outcome === LIMIT && !search.mustStop(); run++) {
+  let run = search.runs.get(units) ?? 0;
+  for (; outcome === LIMIT && !search.mustStop(); run++) {
     const pick = (n: number): number => Math.floor(random() * n);
     search.weighted = all.weights && random() < 0.5;
     const [byWidth, bySize] = EXPONENTS[pick(EXPONENTS.length)]!;
@@ -159,6 +163,7 @@ export function decide(
     if (outcome !== SOLVED) undo(state, floorTop, leastTop, placedTop);
     if (!all.lubyRestarts && outcome === LIMIT) break;
   }
+  search.runs.set(units, run);
   if (outcome === SOLVED) offsets.set(state.offset);
   undo(state, 0, 0, 0);
   return outcome === LIMIT ? STOPPED : outcome;

@@ -1,6 +1,6 @@
 /** Which section of which valley to branch on; on the way, buffers whose place is beyond doubt. */
 import type { Search } from "./run.ts";
-import { SKY } from "./state.ts";
+import { SKY, type SearchState } from "./state.ts";
 
 /**
  * True where buffers are forced: they are pushed on the candidates. Otherwise leaves in `search` the section,
@@ -8,7 +8,7 @@ import { SKY } from "./state.ts";
  */
 export function chooseSection(search: Search, from: number, to: number): boolean {
   const { state, weighted, attraction, capacity } = search;
-  const { memberStart, members, floor, offset, least, size, total, ceiling, weight, conflict } = state;
+  const { floor, size, total, ceiling, weight, conflict, stale } = state;
   const findForced = search.tricks.forced;
   search.rangeFrom = from;
   search.rangeTo = to;
@@ -23,19 +23,18 @@ export function chooseSection(search: Search, from: number, to: number): boolean
       let alone = -1;
       let aloneNext = SKY;
       for (let t = s; t < end; t++) {
-        let choices = 0;
-        let next = SKY;
-        let who = -1;
-        for (let q = memberStart[t]!, stop = memberStart[t + 1]!; q < stop; q++) {
-          const b = members[q]!;
-          if (offset[b]! < 0) {
-            const m = least[b]!;
-            if (m === h) {
-              choices++;
-              who = b;
-            } else if (m < next) next = m;
+        if (stale[t] === 1) {
+          // Not worth a look where it can't be chosen anyway: all that is missed are forced buffers, for now.
+          const least = ((ceiling[t]! - h - total[t]!) / capacity) * 50 + 1;
+          if ((weighted ? least / Math.sqrt(weight[t]!) : least) >= best) {
+            alone = -1;
+            continue;
           }
+          look(state, t);
         }
+        const choices = state.choices[t]!;
+        const next = state.second[t]!;
+        const who = state.lowest[t]!;
         if (choices === 1 && findForced) {
           if (state.from[who] === t) {
             alone = who;
@@ -71,6 +70,27 @@ export function chooseSection(search: Search, from: number, to: number): boolean
     s = end;
   }
   return forced;
+}
+
+/** Counts who can lie at the bottom of a section, and finds the least place of the others. */
+function look(state: SearchState, t: number): void {
+  const { memberStart, members, least, alive } = state;
+  const h = state.floor[t]!;
+  let choices = 0;
+  let next = SKY;
+  let who = -1;
+  for (let q = memberStart[t]!, end = q + alive[t]!; q < end; q++) {
+    const b = members[q]!;
+    const m = least[b]!;
+    if (m === h) {
+      choices++;
+      who = b;
+    } else if (m < next) next = m;
+  }
+  state.choices[t] = choices;
+  state.lowest[t] = who;
+  state.second[t] = next;
+  state.stale[t] = 0;
 }
 
 function push(search: Search, b: number): void {

@@ -16,9 +16,15 @@ export interface SearchState {
   readonly from: Int32Array;
   readonly to: Int32Array;
   readonly size: Float64Array;
-  /** Buffers of section s: members[memberStart[s]] to members[memberStart[s + 1] - 1]. */
+  /**
+   * Buffers of section s: members[memberStart[s]] to members[memberStart[s + 1] - 1]; those not placed come first,
+   * alive[s] of them (a sparse set, Briggs and Torczon 1993: what was taken out last comes back by counting).
+   */
   readonly memberStart: Int32Array;
   readonly members: Int32Array;
+  /** Where buffer b lies among the members of section s: place[b's pairStart + s]. */
+  readonly pairStart: Int32Array;
+  readonly place: Int32Array;
   /** Buffers with the same number are interchangeable. */
   readonly kind: Int32Array;
   /** Whether alignments, pins or the topmost buffers' sizes ask for more than the sections tell. */
@@ -41,6 +47,12 @@ export interface SearchState {
   /** -1 where not placed. */
   readonly offset: Float64Array;
   readonly least: Float64Array;
+
+  /** What `chooseSection` found of a section, until something there changes. */
+  readonly stale: Uint8Array;
+  readonly choices: Int32Array;
+  readonly lowest: Int32Array;
+  readonly second: Float64Array;
 
   /** Sections with a risen floor; sections whose watch has lost its support. */
   readonly raised: Int32Array;
@@ -85,7 +97,16 @@ export function searchState(boxes: Boxes): SearchState {
   for (let s = 0; s < sections; s++) memberStart[s + 1]! += memberStart[s]!;
   const members = new Int32Array(memberStart[sections]!);
   const next = memberStart.slice();
-  for (let i = 0; i < n; i++) for (let s = from[i]!; s < to[i]!; s++) members[next[s]!++] = i;
+  const pairStart = new Int32Array(n);
+  const place = new Int32Array(members.length);
+  for (let i = 0, pairs = 0; i < n; i++) {
+    pairStart[i] = pairs - from[i]!;
+    pairs += to[i]! - from[i]!;
+    for (let s = from[i]!; s < to[i]!; s++) {
+      place[pairStart[i]! + s] = next[s]!;
+      members[next[s]!++] = i;
+    }
+  }
   const pad = new Float64Array(sections);
   if (rules !== undefined)
     for (let i = 0; i < n; i++) for (let s = from[i]!; s < to[i]!; s++) pad[s] = Math.max(pad[s]!, rules.pad[i]!);
@@ -108,6 +129,8 @@ export function searchState(boxes: Boxes): SearchState {
     size,
     memberStart,
     members,
+    pairStart,
+    place,
     kind: kindsOf(boxes),
     strict: rules !== undefined,
     alignment: rules?.alignment ?? new Float64Array(0),
@@ -121,6 +144,10 @@ export function searchState(boxes: Boxes): SearchState {
     crossing,
     offset: new Float64Array(n).fill(-1),
     least: new Float64Array(n),
+    stale: new Uint8Array(sections).fill(1),
+    choices: new Int32Array(sections),
+    lowest: new Int32Array(sections),
+    second: new Float64Array(sections),
     raised: new Int32Array(sections),
     raisedCount: 0,
     isRaised: new Uint8Array(sections),
@@ -177,14 +204,28 @@ export function setCapacity(state: SearchState, bytes: number): boolean {
   return within;
 }
 
+/** Moves a buffer that is being placed behind those of the section that are not. */
+export function takeOut(state: SearchState, b: number, s: number): void {
+  const { members, pairStart, place, alive } = state;
+  const last = state.memberStart[s]! + --alive[s]!;
+  const at = place[pairStart[b]! + s]!;
+  const other = members[last]!;
+  members[at] = other;
+  place[pairStart[other]! + s] = at;
+  members[last] = b;
+  place[pairStart[b]! + s] = last;
+  state.stale[s] = 1;
+}
+
 /** Takes back everything since the trails had these lengths. */
 export function undo(state: SearchState, floorTop: number, leastTop: number, placedTop: number): void {
   const { from, to, size, floorTrail, leastTrail, placed, floor, watch, least, offset } = state;
-  const { total, alive, crossing, hashA, hashB, keyA, keyB, ceiling } = state;
+  const { total, alive, crossing, hashA, hashB, keyA, keyB, ceiling, stale } = state;
   let top = state.floorTop;
   while (top > floorTop) {
     top -= 3;
     const s = floorTrail[top]!;
+    stale[s] = 1;
     floor[s] = floorTrail[top + 1]!;
     watch[s] = floorTrail[top + 2]!;
   }
@@ -192,7 +233,9 @@ export function undo(state: SearchState, floorTop: number, leastTop: number, pla
   top = state.leastTop;
   while (top > leastTop) {
     top -= 2;
-    least[leastTrail[top]!] = leastTrail[top + 1]!;
+    const b = leastTrail[top]!;
+    least[b] = leastTrail[top + 1]!;
+    for (let s = from[b]!, end = to[b]!; s < end; s++) stale[s] = 1;
   }
   state.leastTop = top;
   top = state.placedTop;
@@ -208,6 +251,7 @@ export function undo(state: SearchState, floorTop: number, leastTop: number, pla
     for (let s = first, end = to[b]!; s < end; s++) {
       total[s]! += z;
       alive[s]!++;
+      stale[s] = 1;
       if (s > first) crossing[s]!++;
       if (hung) ceiling[s]! += z;
     }
