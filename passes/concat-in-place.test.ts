@@ -83,7 +83,14 @@ function randomProgram(seed: number): Program {
       push("Split", [x], [low, high], attrs);
       pool.push(low, high);
     } else if (choice < 7) {
-      const parts = [x, ...Array.from({ length: 1 + pick(2) }, some)];
+      // Fresh operands die at once, so that chains of concatenations can nest.
+      const fresh = (): ValueId => {
+        const from = some();
+        const y = add("activation", values[from]!.shape);
+        push("Neg", [from], [y]);
+        return y;
+      };
+      const parts = [x, ...Array.from({ length: 1 + pick(2) }, () => (pick(3) === 0 ? some() : fresh()))];
       const width = parts.reduce((sum, id) => sum + wide(id), 0);
       if (width > 64 * BLOCK) continue;
       const y = add("activation", [rows, width]);
