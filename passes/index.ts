@@ -125,13 +125,14 @@ export function planGraph(
       mayShare && wants("concat-in-place") ? checked(concatInPlace(program, alignment), "concat-in-place") : program;
     const apart = livePeak(liveRanges(program), program.steps.length, alignment).bytes;
     const room = target.memories.find((memory) => memory.name === target.arenaMemory)!.bytes;
-    if (joined === program || apart > room) return place(program);
-    const placed = attempt(() => place(joined));
+    if (joined === program) return place(program);
+    const together = apart > room ? undefined : attempt(() => place(joined));
     // At what the program needs apart, or less: no packing of that can be lower.
-    if (placed?.program === joined && placed.arenaBytes <= apart) return placed;
-    const plain = place(program);
-    // What is computed again or moved away is better left apart.
-    return placed?.program !== joined || plain.arenaBytes < placed.arenaBytes ? plain : placed;
+    if (together?.program === joined && together.arenaBytes <= apart) return together;
+    // What must be moved away moves in smaller blocks apart, but a concatenation needs more room there.
+    const separate = attempt(() => place(program)) ?? place(joined);
+    const isLower = together?.program === joined && together.arenaBytes <= separate.arenaBytes;
+    return isLower ? together : separate;
   };
 
   // What the model's own order costs without any planning: no plan may need more.
@@ -167,7 +168,8 @@ export function planGraph(
     if (name === "dispatch") return source && {};
     if (name === "channels-last") return convert ? {} : undefined;
     if (name === "map-memory") return mapped?.options;
-    if (name === "offload" && mapped !== undefined) return undefined;
+    if ((name === "offload" || name === "concat-in-place") && mapped !== undefined) return undefined;
+    if ((name === "views" || name === "concat-in-place") && !mayShare) return undefined;
     return wants(name) ? {} : undefined;
   };
   const plan = emit(program, target, allocation, {
