@@ -89,6 +89,8 @@ export function planGraph(
   const alignment = arenaAlignment(target);
   // A pin is a place for one block: values that share one could be pinned to two.
   const mayShare = (options.pins?.size ?? 0) === 0;
+  // A mapping moves whole blocks: a part must not bring all of its operand into the fast memory.
+  const showsParts = mayShare && mapMemory === undefined && wants("views");
   const lowered = (laidOut: Graph, showParts: boolean): Program => {
     let program = checked(lower(laidOut, target, options.nativeScratch), "lower");
     // Before dispatches: a part that can't be bound where it lies is not worth showing.
@@ -105,7 +107,7 @@ export function planGraph(
         ? fused
         : checked(halfStorage(fused, source, { activations: options.half === "all" }), "half-storage");
     // Exact sizes and hidden temporaries are known only once kernels are chosen.
-    let program = lowered(stored, mayShare && wants("views"));
+    let program = lowered(stored, showsParts);
     // Order before sharing: an in-place write would bind the order.
     if (wants("schedule")) program = checked(schedule(program), "schedule");
     // Sharing before offsets: blocks that become one need one offset.
@@ -169,7 +171,7 @@ export function planGraph(
     if (name === "channels-last") return convert ? {} : undefined;
     if (name === "map-memory") return mapped?.options;
     if ((name === "offload" || name === "concat-in-place") && mapped !== undefined) return undefined;
-    if ((name === "views" || name === "concat-in-place") && !mayShare) return undefined;
+    if ((name === "views" && !showsParts) || (name === "concat-in-place" && !mayShare)) return undefined;
     return wants(name) ? {} : undefined;
   };
   const plan = emit(program, target, allocation, {
