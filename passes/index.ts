@@ -9,6 +9,7 @@ import type { Plan } from "../src/plan/schema.ts";
 import type { Target } from "../src/target/schema.ts";
 import { allocate, type Allocation, type AllocateOptions } from "./allocate.ts";
 import { channelsLast } from "./channels-last.ts";
+import { concatInPlace } from "./concat-in-place.ts";
 import { dispatch } from "./dispatch.ts";
 import { emit } from "./emit.ts";
 import { fit } from "./fit.ts";
@@ -21,12 +22,14 @@ import { lower, type NativeScratch } from "./lower.ts";
 import { type MapMemoryOptions, mapProgram, needsMapping } from "./map-memory/index.ts";
 import { allocateMapped, mapAndLayOut } from "./map-memory/place.ts";
 import { offload, offloadFloor } from "./offload.ts";
-import { PASSES, passByName, type PassName } from "./registry.ts";
+import { arenaAlignment, PASSES, passByName, type PassName } from "./registry.ts";
 import { schedule } from "./schedule.ts";
+import { views } from "./views.ts";
 
 export {
   allocate,
   channelsLast,
+  concatInPlace,
   dispatch,
   emit,
   foldBatchNorm,
@@ -42,6 +45,7 @@ export {
   PASSES,
   passByName,
   schedule,
+  views,
 };
 export * as mappingGame from "./map-memory/game.ts";
 export type { Allocation, AllocateOptions, Placed } from "./allocate.ts";
@@ -82,8 +86,15 @@ export function planGraph(
   };
   const source = options.dispatches;
   const mapMemory = options.mapMemory ?? (needsMapping(target) ? {} : undefined);
-  const lowered = (laidOut: Graph): Program => {
-    const program = checked(lower(laidOut, target, options.nativeScratch), "lower");
+  const alignment = arenaAlignment(target);
+  // A pin is a place for one block: values that share one could be pinned to two.
+  const mayShare = (options.pins?.size ?? 0) === 0;
+  // A mapping moves whole blocks: a part must not bring all of its operand into the fast memory.
+  const showsParts = mayShare && mapMemory === undefined && wants("views");
+  const lowered = (laidOut: Graph, showParts: boolean): Program => {
+    let program = checked(lower(laidOut, target, options.nativeScratch), "lower");
+    // Before dispatches: a part that can't be bound where it lies is not worth showing.
+    if (showParts) program = checked(views(program, alignment), "views");
     // Hidden temporaries of GPU kernels are ordinary values from here on.
     return source === undefined ? program : checked(dispatch(program, target, source), "dispatch");
   };
@@ -96,7 +107,7 @@ export function planGraph(
         ? fused
         : checked(halfStorage(fused, source, { activations: options.half === "all" }), "half-storage");
     // Exact sizes and hidden temporaries are known only once kernels are chosen.
-    let program = lowered(stored);
+    let program = lowered(stored, showsParts);
     // Order before sharing: an in-place write would bind the order.
     if (wants("schedule")) program = checked(schedule(program), "schedule");
     // Sharing before offsets: blocks that become one need one offset.
@@ -105,14 +116,29 @@ export function planGraph(
     if (mapMemory !== undefined)
       return { program, arenaBytes: livePeak(liveRanges(program), program.steps.length).bytes };
     // Last of what changes live ranges, and with the allocation: only what does not fit is moved away.
-    const placed = wants("offload")
-      ? fit(program, target, options, (fitted) => checked(fitted, "offload"))
-      : { program, allocation: allocate(program, target, options) };
-    return { ...placed, arenaBytes: placed.allocation.arena.height };
+    const place = (made: Program): Planned & { readonly allocation: Allocation } => {
+      const placed = wants("offload")
+        ? fit(made, target, options, (fitted) => checked(fitted, "offload"))
+        : { program: made, allocation: allocate(made, target, options) };
+      return { ...placed, arenaBytes: placed.allocation.arena.height };
+    };
+    // After in-place results: operands move with all that was written over them.
+    const joined =
+      mayShare && wants("concat-in-place") ? checked(concatInPlace(program, alignment), "concat-in-place") : program;
+    const apart = livePeak(liveRanges(program), program.steps.length, alignment).bytes;
+    const room = target.memories.find((memory) => memory.name === target.arenaMemory)!.bytes;
+    if (joined === program) return place(program);
+    const together = apart > room ? undefined : attempt(() => place(joined));
+    // At what the program needs apart, or less: no packing of that can be lower.
+    if (together?.program === joined && together.arenaBytes <= apart) return together;
+    // What must be moved away moves in smaller blocks apart, but a concatenation needs more room there.
+    const separate = attempt(() => place(program)) ?? place(joined);
+    const isLower = together?.program === joined && together.arenaBytes <= separate.arenaBytes;
+    return isLower ? together : separate;
   };
 
   // What the model's own order costs without any planning: no plan may need more.
-  const plain = lowered(graph);
+  const plain = lowered(graph, false);
   const fileOrderPeakBytes = livePeak(liveRanges(plain), plain.steps.length).bytes;
   // Before the layout: filters are scaled in the model's own.
   const folded = wants("fold-batch-norm") ? checked(foldBatchNorm(graph), "fold-batch-norm") : graph;
@@ -144,7 +170,8 @@ export function planGraph(
     if (name === "dispatch") return source && {};
     if (name === "channels-last") return convert ? {} : undefined;
     if (name === "map-memory") return mapped?.options;
-    if (name === "offload" && mapped !== undefined) return undefined;
+    if ((name === "offload" || name === "concat-in-place") && mapped !== undefined) return undefined;
+    if ((name === "views" && !showsParts) || (name === "concat-in-place" && !mayShare)) return undefined;
     return wants(name) ? {} : undefined;
   };
   const plan = emit(program, target, allocation, {
@@ -170,6 +197,16 @@ export function planGraph(
     },
   });
   return { plan, program };
+}
+
+/** What `make` returns, or undefined where that does not fit. */
+function attempt<T>(make: () => T): T | undefined {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof InfeasibleError) return undefined;
+    throw error;
+  }
 }
 
 interface Planned {

@@ -2,11 +2,14 @@
 import { unknownPass } from "../src/errors.ts";
 import { nearest } from "../src/ir/nearest.ts";
 import type { Graph, Program } from "../src/ir/types.ts";
+import { loadTarget, type Target } from "../src/target/index.ts";
 import { channelsLast } from "./channels-last.ts";
+import { concatInPlace } from "./concat-in-place.ts";
 import { foldBatchNorm } from "./fold-batch-norm.ts";
 import { fuse } from "./fuse.ts";
 import { inPlace } from "./in-place.ts";
 import { schedule } from "./schedule.ts";
+import { views } from "./views.ts";
 
 export type PassName =
   | "fold-batch-norm"
@@ -14,9 +17,11 @@ export type PassName =
   | "fuse"
   | "half-storage"
   | "lower"
+  | "views"
   | "dispatch"
   | "schedule"
   | "in-place"
+  | "concat-in-place"
   | "offload"
   | "map-memory"
   | "allocate"
@@ -35,6 +40,10 @@ export interface PassInfo {
   readonly graph?: (graph: Graph) => Graph;
   readonly program?: (program: Program) => Program;
 }
+
+/** Bytes that each block of a target's arena starts at a multiple of. */
+export const arenaAlignment = (target: Target): number =>
+  target.memories.find((memory) => memory.name === target.arenaMemory)!.alignment;
 
 /** In pipeline order. */
 export const PASSES: readonly PassInfo[] = [
@@ -77,6 +86,14 @@ export const PASSES: readonly PassInfo[] = [
     optional: false,
   },
   {
+    name: "views",
+    summary: "show the parts of a split where they lie in its operand",
+    from: "program",
+    to: "program",
+    optional: true,
+    program: (program) => views(program, arenaAlignment(loadTarget(program.target))),
+  },
+  {
     name: "dispatch",
     summary: "replace kernel steps by the GPU dispatches that compute them, hidden temporaries included",
     from: "program",
@@ -98,6 +115,14 @@ export const PASSES: readonly PassInfo[] = [
     to: "program",
     optional: true,
     program: inPlace,
+  },
+  {
+    name: "concat-in-place",
+    summary: "have the operands of a concatenation computed where its result wants them",
+    from: "program",
+    to: "program",
+    optional: true,
+    program: (program) => concatInPlace(program, arenaAlignment(loadTarget(program.target))),
   },
   {
     name: "offload",

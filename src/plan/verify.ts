@@ -324,6 +324,24 @@ function checkContents(plan: Plan, report: Report): void {
 
 const isConstant = (kind: string): boolean => kind === "weight" || kind === "temporary";
 
+/** Whether a step concatenates operands that lie end to end where its one result does: it has nothing to move. */
+function isConcatInPlace(plan: Plan, step: Kernel): boolean {
+  const { values } = plan;
+  const { kernel, reads, writes, attrs } = step.dispatch === null ? step : plan.calls[step.dispatch.call]!;
+  const result = values[step.writes[0]!]!;
+  const axis = attrs.find(({ name }) => name === "axis")?.value;
+  const isWhole = step.writes.length === 1 && `${reads};${writes}` === `${step.reads};${step.writes}`;
+  if (kernel !== "Concat" || !isWhole || typeof axis !== "number") return false;
+  if (result.shape.slice(0, axis).some((dim) => dim !== 1)) return false;
+  let at = result.storage.offset;
+  for (const id of step.reads) {
+    const { storage, bytes, dtype } = values[id]!;
+    if (storage.value !== result.storage.value || storage.offset !== at || dtype !== result.dtype) return false;
+    at += bytes;
+  }
+  return at === result.storage.offset + result.bytes;
+}
+
 /** What one step writes is apart from what else it writes, and lies over an operand only as a whole, in place. */
 function checkWithinStep(plan: Plan, step: Kernel, report: Report): void {
   const { values } = plan;
@@ -347,7 +365,7 @@ function checkWithinStep(plan: Plan, step: Kernel, report: Report): void {
       if (!share(id, operand)) continue;
       const same =
         values[id]!.storage.offset === values[operand]!.storage.offset && values[id]!.bytes === values[operand]!.bytes;
-      if (!same || i > 0)
+      if (i > 0 || !(same || isConcatInPlace(plan, step)))
         report(
           "in-place-partial",
           `step '${step.node}' writes ${label(plan, id)} over a part of its operand ${label(plan, operand)}`,

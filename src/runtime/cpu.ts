@@ -4,7 +4,7 @@ import type { Tensor } from "../kernels/types.ts";
 import type { Plan } from "../plan/schema.ts";
 import { copyOut, putInputs } from "./io.ts";
 import { missing, plannedRegions, unplannedRegions, type Location, type Move } from "./regions.ts";
-import { bindStep, kernelOf } from "./step.ts";
+import { bindStep, isConcatInPlace, kernelOf } from "./step.ts";
 import type { Executable, Executor, LoadOptions } from "./types.ts";
 import { fillWeights } from "./weights.ts";
 
@@ -42,6 +42,10 @@ function loadCpu(plan: Plan, options: LoadOptions): Executable {
     if (move !== undefined) steps.push({ step: index, run: copyOf(move) });
     if (step.kind !== "kernel") return;
     const kernel = kernelOf(step);
+    if (isConcatInPlace(plan, step, (id) => regions.at(id, index))) {
+      steps.push({ step: index, run: () => {} });
+      return;
+    }
     const call = bindStep(step, (id) => place(id, index));
     steps.push({ step: index, run: () => kernel(call) });
   });

@@ -9,7 +9,7 @@ import { attrMap, type Tensor } from "../../kernels/types.ts";
 import type { KernelStep, Plan } from "../../plan/schema.ts";
 import { copyOut, putInputs } from "../io.ts";
 import { missing, plannedRegions, unplannedRegions, type Location, type Move } from "../regions.ts";
-import { bindStep, kernelOf, withAbsent } from "../step.ts";
+import { bindStep, isConcatInPlace, kernelOf, withAbsent } from "../step.ts";
 import type { Executable, Executor, LoadOptions } from "../types.ts";
 import { fillWeights } from "../weights.ts";
 import { wasmBackend, type WasmBackend } from "./backend.ts";
@@ -72,6 +72,7 @@ function loadWasm(backend: WasmBackend, plan: Plan, options: LoadOptions): Execu
   /** Steps as closures over one heap buffer; growing the heap makes them stale. */
   const bindKernel = (step: KernelStep, index: number): (() => void) => {
     const at = (id: number): number => address(locate(id, index));
+    if (isConcatInPlace(plan, step, (id) => regions.at(id, index))) return () => {};
     const native = bindNative(backend, plan, step, at, (id, shape) => infoOf(id, index, shape));
     if (native !== undefined) return native;
     const kernel = kernelOf(step);

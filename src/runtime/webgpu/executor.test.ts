@@ -57,6 +57,16 @@ describe.skipIf(reason !== undefined)("webgpu", () => {
     });
   });
 
+  test("a U-Net in NCHW joins its skips where they lie", async () => {
+    const model = await readModel(generateModel("unet", { levels: 3, width: 8, image: 32 }));
+    const { plan } = await compile(model, { target: "tfjs-webgpu", without: new Set(["channels-last"]) });
+    const joined = plan.steps.filter(
+      (step) => step.kind === "kernel" && step.kernel === "Concat" && step.seconds === 0,
+    );
+    expect(joined.length).toBeGreaterThan(0);
+    await check(plan, model);
+  });
+
   const exported = [
     "bert_tiny_dynamo",
     "bert_tiny_ts",

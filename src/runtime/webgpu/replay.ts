@@ -8,7 +8,8 @@ import { bytesOf, makeTensor, tensorFromBytes } from "../../kernels/access.ts";
 import type { Tensor } from "../../kernels/types.ts";
 import type { KernelStep, Plan } from "../../plan/schema.ts";
 import { checkInputs } from "../io.ts";
-import { bindStep, kernelOf } from "../step.ts";
+import type { Location } from "../regions.ts";
+import { bindStep, isConcatInPlace, kernelOf } from "../step.ts";
 import type { Executable, LoadOptions, StepTime } from "../types.ts";
 import { dispatchOf, never, tracedCalls, wordBytes } from "./calls.ts";
 import type { GpuDevice } from "./device.ts";
@@ -62,8 +63,13 @@ export async function loadReplay(gpu: GpuDevice, plan: Plan, options: LoadOption
   const memory = await allocateMemory(gpu, plan, options.constant, weightsOfHost, options.hazards);
   const owned: GpuBuffer[] = [];
   try {
-    const dispatches = plan.steps.map((step) =>
-      step.kind === "kernel" && step.dispatch !== null ? dispatchOf(plan, calls, step) : undefined,
+    const planned = (id: number): Location => {
+      const { value, offset } = plan.values[id]!.storage;
+      return { region: value, offset };
+    };
+    const idle = plan.steps.map((step) => step.kind === "kernel" && isConcatInPlace(plan, step, planned));
+    const dispatches = plan.steps.map((step, index) =>
+      step.kind === "kernel" && step.dispatch !== null && !idle[index] ? dispatchOf(plan, calls, step) : undefined,
     );
     const present = dispatches.flatMap((dispatch, step) => (dispatch === undefined ? [] : [{ dispatch, step }]));
     const { buffer: uniforms, bindings } = await uploadUniforms(
@@ -81,12 +87,13 @@ export async function loadReplay(gpu: GpuDevice, plan: Plan, options: LoadOption
     const boundAt = new Map(present.map(({ step }, k) => [step, bound[k]!]));
     const pool = await hostPool(gpu, plan, memory);
     owned.push(...pool.buffers);
-    const operations = plan.steps.map((step, index): Operation => {
-      if (step.kind === "copy") return step.to === HOST_MEMORY ? pool.out(index) : pool.in(index);
+    const operations = plan.steps.flatMap((step, index): Operation[] => {
+      if (idle[index]) return [];
+      if (step.kind === "copy") return [step.to === HOST_MEMORY ? pool.out(index) : pool.in(index)];
       const made = boundAt.get(index);
       return made === undefined
-        ? hostOperation(plan, memory, memory.kept, step, index)
-        : { kind: "dispatch", step: index, bound: made };
+        ? [hostOperation(plan, memory, memory.kept, step, index)]
+        : [{ kind: "dispatch", step: index, bound: made }];
     });
     const outputs = outputsOf(plan, memory, pool);
     const stagingBytes = Math.max(
