@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { compareTensors } from "./conformance/compare.ts";
 import { readTensors } from "./conformance/cases.ts";
 import { compileModel, executePlan, readModel, StrataError, type Plan, type Tensor } from "./index.ts";
-import { bindings, DATA, MODELS } from "./real-bind.test-util.ts";
+import { bindings, DATA, MODELS } from "../bench/real-graphs.ts";
 import { sizeOf } from "./kernels/access.ts";
 
 /** Graphs that no static plan can hold, and the code that says so. */

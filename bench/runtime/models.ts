@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { generateModel } from "../../models/index.ts";
 import { readTensors } from "../../src/conformance/cases.ts";
-import { bindings } from "../../src/real-bind.test-util.ts";
+import { bindings, DATA } from "../real-graphs.ts";
 import { compile, readModel, type Model, type Plan, type Tensor } from "../../src/index.ts";
 import { importModel } from "../../src/onnx/import.ts";
 import { constantReader, trialInput } from "../../src/runtime/index.ts";
@@ -24,11 +24,6 @@ export interface Prepared {
   readonly inputs: readonly Tensor[];
   readonly constant: (name: string) => Uint8Array;
 }
-
-const DATA = join(
-  import.meta.dirname.includes("dist") ? join(import.meta.dirname, "../../..") : join(import.meta.dirname, "../.."),
-  "../shared/data/onnx",
-);
 
 const generated = (
   name: string,

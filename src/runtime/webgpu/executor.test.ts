@@ -7,7 +7,7 @@ import { compareTensors } from "../../conformance/compare.ts";
 import { readTensors } from "../../conformance/cases.ts";
 import { compile, executePlan, readModel, type Plan, type Tensor } from "../../index.ts";
 import { sizeOf } from "../../kernels/access.ts";
-import { bindings, DATA, MODELS } from "../../real-bind.test-util.ts";
+import { bindings, DATA, MODELS } from "../../../bench/real-graphs.ts";
 import { webgpuExecutor } from "./executor.ts";
 import { noDevice } from "./gpu.test-util.ts";
 

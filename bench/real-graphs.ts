@@ -1,9 +1,10 @@
 /** Where the real graphs of the test data are, and sizes for their symbolic dims. */
 import { existsSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
-import type { CompileOptions, Model, Tensor } from "./index.ts";
+import { join, resolve, sep } from "node:path";
+import type { CompileOptions, Model, Tensor } from "../src/index.ts";
 
-export const DATA = resolve(import.meta.dirname, "../../shared/data/onnx");
+const compiled = import.meta.dirname.split(sep).includes("dist");
+export const DATA = resolve(import.meta.dirname, compiled ? "../../../shared/data/onnx" : "../../shared/data/onnx");
 export const MODELS = join(DATA, "models");
 
 interface Override {
