@@ -7,6 +7,9 @@ import { progressLine } from "../progress.ts";
 import { paint } from "../style.ts";
 import type { PackingProblem } from "../../src/solve/packing/types.ts";
 
+/** Steps of the search where only the least height will do: some twenty seconds. */
+const PATIENT_STEPS = 20_000_000;
+
 export const packCommand: Command = {
   command: "pack <problem>",
   describe: "static allocation: offsets for buffers with lifetimes and sizes, provably lowest where possible",
@@ -68,7 +71,11 @@ export const packCommand: Command = {
       solver: text(flags, "solver") as "search" | "highs" | "glpk",
       explain: isSet(flags, "explain"),
       seed: whole("--seed", text(flags, "seed") ?? "0"),
-      ...(budget === undefined ? {} : { budget: whole("--budget", budget) }),
+      ...(budget !== undefined
+        ? { budget: whole("--budget", budget) }
+        : isSet(flags, "minimize") && text(flags, "solver") === "search"
+          ? { budget: PATIENT_STEPS }
+          : {}),
     };
     const read = await readPackingFile(readChunks(file), file === "-" ? "standard input" : file);
     const given = isSet(flags, "repack") ? { ...read, problem: freed(read.problem) } : read;
