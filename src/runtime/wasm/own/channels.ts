@@ -15,6 +15,7 @@ import {
   mulV,
   seq,
   set,
+  setRow,
   splat,
   sqrtV,
   store,
@@ -39,29 +40,7 @@ const affine = defineFunction("affine", ["i32", "i32", "i32", "i32", "i32", "i32
     row,
     get(rows),
     1,
-    seq(
-      set(at, int(0)),
-      forUp(
-        at,
-        whole(bytes),
-        16,
-        store(
-          add(get(y), get(at)),
-          value((address) => load(address)),
-        ),
-      ),
-      forUp(
-        at,
-        get(bytes),
-        4,
-        storeOne(
-          add(get(y), get(at)),
-          value((address) => loadOne(address)),
-        ),
-      ),
-      set(x, add(get(x), get(bytes))),
-      set(y, add(get(y), get(bytes))),
-    ),
+    seq(setRow(y, at, bytes, value), set(x, add(get(x), get(bytes))), set(y, add(get(y), get(bytes)))),
   );
 });
 

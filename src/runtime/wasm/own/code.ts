@@ -141,3 +141,30 @@ export const forUp = (counter: Local, end: Code, step: number, body: Code): Code
     set(counter, add(get(counter), int(step))),
     [0x0c, 0, 0x0b, 0x0b],
   );
+
+/**
+ * Sets the floats of a row to what `value` makes at the offset in `at`: four at a time, then those left.
+ * `value` gets how to read an address; `bytes` of the row, `y` its address.
+ */
+export const setRow = (y: Local, at: Local, bytes: Local, value: (read: (address: Code) => Code) => Code): Code =>
+  seq(
+    set(at, int(0)),
+    forUp(
+      at,
+      sub(get(bytes), and(get(bytes), int(15))),
+      16,
+      store(
+        add(get(y), get(at)),
+        value((address) => load(address)),
+      ),
+    ),
+    forUp(
+      at,
+      get(bytes),
+      4,
+      storeOne(
+        add(get(y), get(at)),
+        value((address) => loadOne(address)),
+      ),
+    ),
+  );

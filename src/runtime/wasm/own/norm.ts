@@ -11,16 +11,14 @@ import {
   int,
   load,
   loadF,
-  loadOne,
   mul,
   mulF,
   mulV,
   seq,
   set,
+  setRow,
   splat,
   sqrtF,
-  store,
-  storeOne,
   sub,
   subF,
   subV,
@@ -94,30 +92,7 @@ const rowNorm = (name: string, centred: boolean, biased: boolean): WasmFunction 
       row,
       get(rows),
       1,
-      seq(
-        code,
-        set(at, int(0)),
-        forUp(
-          at,
-          sub(get(bytes), and(get(bytes), int(15))),
-          16,
-          store(
-            add(get(y), get(at)),
-            shifted((address) => load(address)),
-          ),
-        ),
-        forUp(
-          at,
-          get(bytes),
-          4,
-          storeOne(
-            add(get(y), get(at)),
-            shifted((address) => loadOne(address)),
-          ),
-        ),
-        set(x, add(get(x), get(bytes))),
-        set(y, add(get(y), get(bytes))),
-      ),
+      seq(code, setRow(y, at, bytes, shifted), set(x, add(get(x), get(bytes))), set(y, add(get(y), get(bytes)))),
     );
   });
 
@@ -169,14 +144,7 @@ const groupNorm = defineFunction(
             seq(
               set(factor, mulF(get(inverse), loadF(add(get(scale), get(index))))),
               set(shift, subF(loadF(add(get(bias), get(index))), mulF(get(mean), get(factor)))),
-              set(at, int(0)),
-              forUp(
-                at,
-                sub(get(bytes), and(get(bytes), int(15))),
-                16,
-                store(add(get(y), get(at)), shifted(load(add(get(x), get(at))))),
-              ),
-              forUp(at, get(bytes), 4, storeOne(add(get(y), get(at)), shifted(loadOne(add(get(x), get(at)))))),
+              setRow(y, at, bytes, (read) => shifted(read(add(get(x), get(at))))),
               set(x, add(get(x), get(bytes))),
               set(y, add(get(y), get(bytes))),
               set(index, add(get(index), int(4))),
