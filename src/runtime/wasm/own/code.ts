@@ -56,10 +56,11 @@ export const add = op(0x6a);
 export const sub = op(0x6b);
 export const mul = op(0x6c);
 export const and = op(0x71);
+export const equalI = op(0x46);
 const geS = op(0x4e);
 
 /** select: the first where the condition holds. */
-const choose = (a: Code, b: Code, condition: Code): Code => [...a, ...b, ...condition, 0x1b];
+export const choose = (a: Code, b: Code, condition: Code): Code => [...a, ...b, ...condition, 0x1b];
 const lessS = op(0x48);
 export const minI = (a: Code, b: Code): Code => choose(a, b, lessS(a, b));
 export const maxI = (a: Code, b: Code): Code => choose(b, a, lessS(a, b));

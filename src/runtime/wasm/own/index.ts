@@ -3,6 +3,7 @@ import { CHANNELS } from "./channels.ts";
 import { ELEMENTWISE } from "./elementwise.ts";
 import { assemble } from "./module.ts";
 import { NORMS } from "./norm.ts";
+import { PANELS } from "./panel.ts";
 import { PRODUCTS } from "./product.ts";
 import { webAssembly, type WasmMemory } from "./webassembly.ts";
 
@@ -13,6 +14,6 @@ let code: object | undefined;
 
 /** The functions on a memory. Needs SIMD. */
 export function ownFunctions(memory: WasmMemory): OwnFunctions {
-  code ??= new webAssembly.Module(assemble([...CHANNELS, ...ELEMENTWISE, ...NORMS, ...PRODUCTS]));
+  code ??= new webAssembly.Module(assemble([...CHANNELS, ...ELEMENTWISE, ...NORMS, ...PANELS, ...PRODUCTS]));
   return new webAssembly.Instance(code, { env: { memory } }).exports as OwnFunctions;
 }

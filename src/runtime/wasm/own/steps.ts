@@ -6,6 +6,7 @@
 import type { TensorType } from "../../../ir/types.ts";
 import { broadcastStrides, forEachIndex, sizeOf } from "../../../kernels/access.ts";
 import { isAllFloat32, tfjsCall, type StepShape } from "../tfjs-kernels.ts";
+import { conv } from "./conv.ts";
 import { convTranspose } from "./conv-transpose.ts";
 import { groupedConv } from "./grouped-conv.ts";
 import type { OwnFunctions } from "./index.ts";
@@ -212,6 +213,7 @@ const SELECTORS: ReadonlyMap<string, OwnSelector> = new Map([
   ["MatMul", matMul],
   ["Gemm", gemm],
   ["BatchNormalizationNHWC", batchNorm],
+  ["Conv", conv],
   ["ConvNHWC", groupedConv],
   ["ConvTranspose", convTranspose],
   ["LRN", lrn],
