@@ -9,9 +9,9 @@ import type { OwnSelector } from "./steps.ts";
 
 const FLOAT = 4;
 /** Bytes of a panel, at least eight columns. */
-const PANEL = 256 * 1024;
+const PANEL = 32 * 1024;
 /** Rows of a panel, at least one channel's taps: eight columns of them should stay in the first cache. */
-const ROWS = 256;
+const ROWS = 128;
 
 interface Geometry {
   readonly input: readonly number[];
