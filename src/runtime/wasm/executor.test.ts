@@ -105,6 +105,25 @@ const CASES: readonly Case[] = [
       by: "own",
     })),
   ),
+  // Right operands that change every run, which TensorFlow.js would pack once.
+  ...[0, 1].flatMap((transA): Case[] =>
+    [1, 2, 6].map((m) => ({
+      op: "Gemm",
+      inputs: [transA === 1 ? [5, m] : [m, 5], [5, 11], [11]],
+      attrs: { transA },
+      output: [m, 11],
+      by: "own",
+    })),
+  ),
+  {
+    op: "Gemm",
+    inputs: [
+      [3, 5],
+      [5, 7],
+    ],
+    output: [3, 7],
+    by: "own",
+  },
   {
     op: "ConvTranspose",
     inputs: [[2, 6, 5, 4]],

@@ -131,22 +131,40 @@ const matMul: OwnSelector = ({ inputs, outputs }) => {
   };
 };
 
-/** A B' with B's rows along k, as exporters write linear layers; bias of one number a column. */
+/** Bias of one number a column, or none. A B' with both along k goes by dot products; a left operand along m wants alpha 1. */
 const gemm: OwnSelector = ({ inputs, outputs, attrs }) => {
   const [a, b, c] = inputs;
   const output = outputs[0];
-  if (!a || !b || !output || attrs.get("transA") === 1 || attrs.get("transB") !== 1 || attrs.has("activation"))
-    return undefined;
+  if (!a || !b || !output || attrs.has("activation")) return undefined;
   const [m, n] = output.shape as [number, number];
-  const k = a.shape[1]!;
+  const [left, right] = [attrs.get("transA") === 1, attrs.get("transB") === 1];
+  const k = a.shape[left ? 0 : 1]!;
   if (c && (attrs.get("beta") !== 1 || sizeOf(c.shape) !== n || c.shape.at(-1) !== n)) return undefined;
   const alpha = Number(attrs.get("alpha"));
+  if (right)
+    return left
+      ? undefined
+      : {
+          scratch: [],
+          bind({ functions, input, output: to }) {
+            const f = functions["dots"]!;
+            const [x, w, result, bias] = [input(0), input(1), to(0), c ? input(2) : 0];
+            return () => f(x, w, result, bias, m, n, k, alpha);
+          },
+        };
+  if (alpha !== 1) return undefined;
   return {
     scratch: [],
-    bind({ functions, input, output: to }) {
-      const f = functions["dots"]!;
-      const [left, right, result, bias] = [input(0), input(1), to(0), c ? input(2) : 0];
-      return () => f(left, right, result, bias, m, n, k, alpha);
+    bind({ functions, input, output: to, heap }) {
+      const f = c ? functions["addProduct"]! : functions["product"]!;
+      const [x, w, result] = [input(0), input(1), to(0)];
+      const rows = new Float32Array(heap, result, m * n);
+      const bias = c && new Float32Array(heap, input(2), n);
+      const [aRow, aColumn] = left ? [FLOAT, FLOAT * m] : [FLOAT * k, FLOAT];
+      return () => {
+        if (bias) for (let i = 0; i < m; i++) rows.set(bias, i * n);
+        f(x, w, result, m, n, k, aRow, aColumn, FLOAT * n, FLOAT * n);
+      };
     },
   };
 };
