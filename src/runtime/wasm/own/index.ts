@@ -1,10 +1,12 @@
 /** Our own WebAssembly kernels, on TensorFlow.js's heap: assembled once, in a module of a few kilobytes. */
+import { SCORES } from "./attend.ts";
 import { CHANNELS } from "./channels.ts";
 import { ELEMENTWISE } from "./elementwise.ts";
 import { assemble } from "./module.ts";
 import { NORMS } from "./norm.ts";
 import { PANELS } from "./panel.ts";
 import { PRODUCTS } from "./product.ts";
+import { SOFTMAXES } from "./softmax.ts";
 import { webAssembly, type WasmMemory } from "./webassembly.ts";
 
 /** Functions on addresses of float32 data; their parameters stand with each in its file. */
@@ -14,6 +16,8 @@ let code: object | undefined;
 
 /** The functions on a memory. Needs SIMD. */
 export function ownFunctions(memory: WasmMemory): OwnFunctions {
-  code ??= new webAssembly.Module(assemble([...CHANNELS, ...ELEMENTWISE, ...NORMS, ...PANELS, ...PRODUCTS]));
+  code ??= new webAssembly.Module(
+    assemble([...CHANNELS, ...ELEMENTWISE, ...NORMS, ...PANELS, ...PRODUCTS, ...SCORES, ...SOFTMAXES]),
+  );
   return new webAssembly.Instance(code, { env: { memory } }).exports as OwnFunctions;
 }

@@ -6,6 +6,7 @@
 import type { TensorType } from "../../../ir/types.ts";
 import { broadcastStrides, forEachIndex, sizeOf } from "../../../kernels/access.ts";
 import { isAllFloat32, tfjsCall, type StepShape } from "../tfjs-kernels.ts";
+import { attention } from "./attention.ts";
 import { conv } from "./conv.ts";
 import { convTranspose } from "./conv-transpose.ts";
 import { groupedConv } from "./grouped-conv.ts";
@@ -201,6 +202,24 @@ const batchNorm: OwnSelector = ({ inputs, outputs, attrs }) => {
   };
 };
 
+/** attrs: count (elements normalised together), inner (their distance). */
+const softmax: OwnSelector = ({ inputs, outputs, attrs }) => {
+  const [x] = inputs;
+  if (!x || !outputs[0]) return undefined;
+  const [count, inner] = [Number(attrs.get("count")), Number(attrs.get("inner"))];
+  const blocks = sizeOf(x.shape) / (count * inner);
+  return {
+    scratch: [],
+    bind({ functions, input, output }) {
+      const [rows, columns] = [functions["softmax"]!, functions["softmaxColumns"]!];
+      const [from, to] = [input(0), output(0)];
+      return inner === 1
+        ? () => rows(from, to, blocks, FLOAT * count)
+        : () => columns(from, to, blocks, count, FLOAT * inner);
+    },
+  };
+};
+
 /** Krizhevsky's exponent only: it needs no power function. */
 const lrn: OwnSelector = ({ inputs, outputs, attrs }) => {
   const [x] = inputs;
@@ -235,10 +254,16 @@ const SELECTORS: ReadonlyMap<string, OwnSelector> = new Map([
   ["ConvNHWC", groupedConv],
   ["ConvTranspose", convTranspose],
   ["LRN", lrn],
+  ["Softmax", softmax],
 ]);
+
+/** Those with operands of other types, which they look at themselves. */
+const MIXED: ReadonlyMap<string, OwnSelector> = new Map([["Attention", attention]]);
 
 /** How our kernels compute a step (results without scratch), or undefined where they don't. */
 export function ownStep(kernel: string, step: StepShape): OwnStep | undefined {
+  const mixed = MIXED.get(kernel);
+  if (mixed !== undefined) return mixed(step);
   const selector = SELECTORS.get(kernel);
   return selector !== undefined && isAllFloat32(step) ? selector(step) : undefined;
 }

@@ -1,0 +1,181 @@
+/** Softmax of float32 rows, whole ones and rows of attention scores; x and y may be one. */
+import {
+  add,
+  addF,
+  addV,
+  and,
+  divF,
+  divV,
+  float,
+  forUp,
+  get,
+  int,
+  lane,
+  lessV,
+  load,
+  loadOne,
+  loadSplat,
+  maxF,
+  maxLanes,
+  maxV,
+  mulV,
+  seq,
+  set,
+  setRow,
+  splat,
+  store,
+  storeOne,
+  sub,
+  subV,
+  sumLanes,
+  vector,
+  withoutV,
+  mul,
+  type Code,
+  type Local,
+  type ValueType,
+} from "./code.ts";
+import { expInto } from "./math.ts";
+import { defineFunction, type WasmFunction } from "./module.ts";
+
+type Scope = (type: ValueType) => Local;
+
+const whole = (bytes: Local): Code => sub(get(bytes), and(get(bytes), int(15)));
+
+/** Leaves exp(x) in `x`, and 0 where it would be less than float32 holds with all its bits. NaN stays. */
+function weightInto(x: Local, local: Scope): Code {
+  const under = local("v128");
+  return seq(set(under, lessV(get(x), vector(-87.3))), expInto(x, local), set(x, withoutV(get(x), get(under))));
+}
+
+interface Row {
+  readonly x: Local;
+  readonly y: Local;
+  readonly bytes: Local;
+  /** What the largest is at least, and what has a weight without a place; undefined for neither. */
+  readonly sink: Local | undefined;
+}
+
+function softmaxRow({ x, y, bytes, sink }: Row, local: Scope): Code {
+  const [at, top, total] = [local("i32"), local("f32"), local("f32")];
+  const [tops, value, sums] = [local("v128"), local("v128"), local("v128")];
+  const from = add(get(x), get(at));
+  const to = add(get(y), get(at));
+  const weight = seq(set(value, subV(get(value), splat(get(top)))), weightInto(value, local));
+  return seq(
+    set(at, int(0)),
+    set(tops, sink === undefined ? vector(-Infinity) : maxV(splat(get(sink)), vector(LOWEST))),
+    forUp(at, whole(bytes), 16, set(tops, maxV(get(tops), load(from)))),
+    forUp(at, get(bytes), 4, set(tops, maxV(get(tops), loadSplat(from)))),
+    set(top, maxLanes(tops)),
+    set(total, float(0)),
+    sink === undefined ? [] : seq(set(value, splat(get(sink))), weight, set(total, lane(get(value), 0))),
+    set(at, int(0)),
+    set(sums, vector(0)),
+    forUp(
+      at,
+      whole(bytes),
+      16,
+      seq(set(value, load(from)), weight, store(to, get(value)), set(sums, addV(get(sums), get(value)))),
+    ),
+    forUp(
+      at,
+      get(bytes),
+      4,
+      seq(
+        set(value, loadOne(from)),
+        weight,
+        storeOne(to, get(value)),
+        set(total, addF(get(total), lane(get(value), 0))),
+      ),
+    ),
+    set(total, addF(get(total), sumLanes(sums))),
+    set(tops, splat(divF(float(1), sink === undefined ? get(total) : maxF(get(total), float(1e-30))))),
+    setRow(y, at, bytes, (read) => mulV(read(to), get(tops))),
+  );
+}
+
+/** Lowest finite float32: the top of a row of attention that keeps no key, whose weights are all 0. */
+const LOWEST = -3.4028234663852886e38;
+
+/** Parameters: x, y, rows, bytes of a row. */
+const softmax = defineFunction("softmax", ["i32", "i32", "i32", "i32"], (parameters, local) => {
+  const [x, y, rows, bytes] = parameters as [Local, Local, Local, Local];
+  const row = local("i32");
+  return forUp(
+    row,
+    get(rows),
+    1,
+    seq(
+      softmaxRow({ x, y, bytes, sink: undefined }, local),
+      set(x, add(get(x), get(bytes))),
+      set(y, add(get(y), get(bytes))),
+    ),
+  );
+});
+
+/** One row of attention's scores into weights, in place. Parameters: row, bytes, sink (-Infinity: none). */
+const weights = defineFunction("weights", ["i32", "i32", "f32"], (parameters, local) => {
+  const [x, bytes, sink] = parameters as [Local, Local, Local];
+  return softmaxRow({ x, y: x, bytes, sink }, local);
+});
+
+/** Along an axis that is not the last. Parameters: x, y, blocks, count along the axis, bytes from one to the next. */
+const softmaxColumns = defineFunction("softmaxColumns", ["i32", "i32", "i32", "i32", "i32"], (parameters, local) => {
+  const [x, y, blocks, count, bytes] = parameters as [Local, Local, Local, Local, Local];
+  const [block, at, k, from, to] = Array.from({ length: 5 }, () => local("i32")) as [Local, Local, Local, Local, Local];
+  const [tops, value, sums] = [local("v128"), local("v128"), local("v128")];
+  const along = (body: Code): Code =>
+    seq(
+      set(k, int(0)),
+      set(from, add(get(x), get(at))),
+      set(to, add(get(y), get(at))),
+      forUp(k, get(count), 1, seq(body, set(from, add(get(from), get(bytes))), set(to, add(get(to), get(bytes))))),
+    );
+  const columns = (read: (address: Code) => Code, write: (address: Code, value: Code) => Code): Code =>
+    seq(
+      set(tops, vector(-Infinity)),
+      along(set(tops, maxV(get(tops), read(get(from))))),
+      set(sums, vector(0)),
+      along(
+        seq(
+          set(value, subV(read(get(from)), get(tops))),
+          weightInto(value, local),
+          write(get(to), get(value)),
+          set(sums, addV(get(sums), get(value))),
+        ),
+      ),
+      set(sums, divV(vector(1), get(sums))),
+      along(write(get(to), mulV(read(get(to)), get(sums)))),
+    );
+  return forUp(
+    block,
+    get(blocks),
+    1,
+    seq(
+      set(at, int(0)),
+      forUp(
+        at,
+        whole(bytes),
+        16,
+        columns(
+          (address) => load(address),
+          (address, result) => store(address, result),
+        ),
+      ),
+      forUp(
+        at,
+        get(bytes),
+        4,
+        columns(
+          (address) => loadOne(address),
+          (address, result) => storeOne(address, result),
+        ),
+      ),
+      set(x, add(get(x), mul(get(count), get(bytes)))),
+      set(y, add(get(y), mul(get(count), get(bytes)))),
+    ),
+  );
+});
+
+export const SOFTMAXES: readonly WasmFunction[] = [softmax, weights, softmaxColumns];
