@@ -11,13 +11,13 @@ import {
   get,
   int,
   lane,
-  lessV,
   load,
   loadOne,
   loadSplat,
   maxF,
   maxLanes,
   maxV,
+  moreV,
   mulV,
   seq,
   set,
@@ -29,24 +29,17 @@ import {
   subV,
   sumLanes,
   vector,
-  withoutV,
   mul,
   type Code,
   type Local,
   type ValueType,
 } from "./code.ts";
-import { expInto } from "./math.ts";
+import { weightInto } from "./math.ts";
 import { defineFunction, type WasmFunction } from "./module.ts";
 
 type Scope = (type: ValueType) => Local;
 
 const whole = (bytes: Local): Code => sub(get(bytes), and(get(bytes), int(15)));
-
-/** Leaves exp(x) in `x`, and 0 where it would be less than float32 holds with all its bits. NaN stays. */
-function weightInto(x: Local, local: Scope): Code {
-  const under = local("v128");
-  return seq(set(under, lessV(get(x), vector(-87.3))), expInto(x, local), set(x, withoutV(get(x), get(under))));
-}
 
 interface Row {
   readonly x: Local;
@@ -65,8 +58,8 @@ function softmaxRow({ x, y, bytes, sink }: Row, local: Scope): Code {
   return seq(
     set(at, int(0)),
     set(tops, sink === undefined ? vector(-Infinity) : maxV(splat(get(sink)), vector(LOWEST))),
-    forUp(at, whole(bytes), 16, set(tops, maxV(get(tops), load(from)))),
-    forUp(at, get(bytes), 4, set(tops, maxV(get(tops), loadSplat(from)))),
+    forUp(at, whole(bytes), 16, set(tops, moreV(get(tops), load(from)))),
+    forUp(at, get(bytes), 4, set(tops, moreV(get(tops), loadSplat(from)))),
     set(top, maxLanes(tops)),
     set(total, float(0)),
     sink === undefined ? [] : seq(set(value, splat(get(sink))), weight, set(total, lane(get(value), 0))),
@@ -135,7 +128,7 @@ const softmaxColumns = defineFunction("softmaxColumns", ["i32", "i32", "i32", "i
   const columns = (read: (address: Code) => Code, write: (address: Code, value: Code) => Code): Code =>
     seq(
       set(tops, vector(-Infinity)),
-      along(set(tops, maxV(get(tops), read(get(from))))),
+      along(set(tops, moreV(get(tops), read(get(from))))),
       set(sums, vector(0)),
       along(
         seq(
