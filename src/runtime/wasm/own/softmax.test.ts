@@ -1,16 +1,16 @@
-/** Softmax along any axis against the reference kernel. */
+/** Softmax along an axis that is not the last against the reference kernel. */
 import { assert, integer, property } from "fast-check";
 import { test } from "vitest";
 import { checkOwn, pick, random, randomTensor } from "./check-own.test-util.ts";
 
-test("any axis, with infinities and NaNs among what is normalised", () => {
+test("any axis but the last, with infinities and NaNs among what is normalised", () => {
   assert(
     property(integer({ min: 0, max: 2 ** 30 }), (seed) => {
       const next = random(seed);
       const [outer, count, inner] = [
         pick(next, [1, 2, 5]),
         pick(next, [1, 2, 3, 4, 9, 131]),
-        pick(next, [1, 1, 3, 4, 18]),
+        pick(next, [2, 3, 4, 18]),
       ];
       const special = pick(next, [[], [], [-Infinity], [Infinity], [NaN, 1e30], [-1e30, -200]]);
       checkOwn({

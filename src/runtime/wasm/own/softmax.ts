@@ -1,4 +1,4 @@
-/** Softmax of float32 rows, whole ones and rows of attention scores; x and y may be one. */
+/** Softmax of float32: of rows of attention scores, and along an axis that is not the last. */
 import {
   add,
   addF,
@@ -32,88 +32,59 @@ import {
   mul,
   type Code,
   type Local,
-  type ValueType,
 } from "./code.ts";
 import { weightInto } from "./math.ts";
 import { defineFunction, type WasmFunction } from "./module.ts";
 
-type Scope = (type: ValueType) => Local;
-
 const whole = (bytes: Local): Code => sub(get(bytes), and(get(bytes), int(15)));
 
-interface Row {
-  readonly x: Local;
-  readonly y: Local;
-  readonly bytes: Local;
-  /** What the largest is at least, and what has a weight without a place; undefined for neither. */
-  readonly sink: Local | undefined;
-}
+/** Lowest finite float32: the top of a row of attention that keeps no key, whose weights are all 0. */
+const LOWEST = -3.4028234663852886e38;
 
-function softmaxRow({ x, y, bytes, sink }: Row, local: Scope): Code {
+/**
+ * One row of attention's scores into weights, in place. Parameters: row, bytes, sink: what has a weight
+ * without a place (-Infinity: none).
+ */
+const weights = defineFunction("weights", ["i32", "i32", "f32"], (parameters, local) => {
+  const [x, bytes, sink] = parameters as [Local, Local, Local];
   const [at, top, total] = [local("i32"), local("f32"), local("f32")];
   const [tops, value, sums] = [local("v128"), local("v128"), local("v128")];
-  const from = add(get(x), get(at));
-  const to = add(get(y), get(at));
+  const here = add(get(x), get(at));
   const weight = seq(set(value, subV(get(value), splat(get(top)))), weightInto(value, local));
   return seq(
-    set(at, int(0)),
-    set(tops, sink === undefined ? vector(-Infinity) : maxV(splat(get(sink)), vector(LOWEST))),
-    forUp(at, whole(bytes), 16, set(tops, moreV(get(tops), load(from)))),
-    forUp(at, get(bytes), 4, set(tops, moreV(get(tops), loadSplat(from)))),
+    set(tops, maxV(splat(get(sink)), vector(LOWEST))),
+    forUp(at, whole(bytes), 16, set(tops, moreV(get(tops), load(here)))),
+    forUp(at, get(bytes), 4, set(tops, moreV(get(tops), loadSplat(here)))),
     set(top, maxLanes(tops)),
-    set(total, float(0)),
-    sink === undefined ? [] : seq(set(value, splat(get(sink))), weight, set(total, lane(get(value), 0))),
+    set(value, splat(get(sink))),
+    weight,
+    set(total, lane(get(value), 0)),
     set(at, int(0)),
     set(sums, vector(0)),
     forUp(
       at,
       whole(bytes),
       16,
-      seq(set(value, load(from)), weight, store(to, get(value)), set(sums, addV(get(sums), get(value)))),
+      seq(set(value, load(here)), weight, store(here, get(value)), set(sums, addV(get(sums), get(value)))),
     ),
     forUp(
       at,
       get(bytes),
       4,
       seq(
-        set(value, loadOne(from)),
+        set(value, loadOne(here)),
         weight,
-        storeOne(to, get(value)),
+        storeOne(here, get(value)),
         set(total, addF(get(total), lane(get(value), 0))),
       ),
     ),
     set(total, addF(get(total), sumLanes(sums))),
-    set(tops, splat(divF(float(1), sink === undefined ? get(total) : maxF(get(total), float(1e-30))))),
-    setRow(y, at, bytes, (read) => mulV(read(to), get(tops))),
-  );
-}
-
-/** Lowest finite float32: the top of a row of attention that keeps no key, whose weights are all 0. */
-const LOWEST = -3.4028234663852886e38;
-
-/** Parameters: x, y, rows, bytes of a row. */
-const softmax = defineFunction("softmax", ["i32", "i32", "i32", "i32"], (parameters, local) => {
-  const [x, y, rows, bytes] = parameters as [Local, Local, Local, Local];
-  const row = local("i32");
-  return forUp(
-    row,
-    get(rows),
-    1,
-    seq(
-      softmaxRow({ x, y, bytes, sink: undefined }, local),
-      set(x, add(get(x), get(bytes))),
-      set(y, add(get(y), get(bytes))),
-    ),
+    set(tops, splat(divF(float(1), maxF(get(total), float(1e-30))))),
+    setRow(x, at, bytes, (read) => mulV(read(here), get(tops))),
   );
 });
 
-/** One row of attention's scores into weights, in place. Parameters: row, bytes, sink (-Infinity: none). */
-const weights = defineFunction("weights", ["i32", "i32", "f32"], (parameters, local) => {
-  const [x, bytes, sink] = parameters as [Local, Local, Local];
-  return softmaxRow({ x, y: x, bytes, sink }, local);
-});
-
-/** Along an axis that is not the last. Parameters: x, y, blocks, count along the axis, bytes from one to the next. */
+/** x and y may be one. Parameters: x, y, blocks, count along the axis, bytes from one to the next. */
 const softmaxColumns = defineFunction("softmaxColumns", ["i32", "i32", "i32", "i32", "i32"], (parameters, local) => {
   const [x, y, blocks, count, bytes] = parameters as [Local, Local, Local, Local, Local];
   const [block, at, k, from, to] = Array.from({ length: 5 }, () => local("i32")) as [Local, Local, Local, Local, Local];
@@ -171,4 +142,4 @@ const softmaxColumns = defineFunction("softmaxColumns", ["i32", "i32", "i32", "i
   );
 });
 
-export const SOFTMAXES: readonly WasmFunction[] = [softmax, weights, softmaxColumns];
+export const SOFTMAXES: readonly WasmFunction[] = [weights, softmaxColumns];
