@@ -147,6 +147,13 @@ const addMask = defineFunction("addMask", ["i32", "i32", "i32"], (parameters, lo
   );
 });
 
+/** x += row. Parameters: x, row, bytes. */
+const addRow = defineFunction("addRow", ["i32", "i32", "i32"], (parameters, local) => {
+  const [x, row, bytes] = parameters as [Local, Local, Local];
+  const at = local("i32");
+  return setRow(x, at, bytes, (read) => addV(read(add(get(x), get(at))), read(add(get(row), get(at)))));
+});
+
 /** s = -Infinity where a byte of the mask is 0. Parameters: s, mask, bytes of s. */
 const keep = defineFunction("keep", ["i32", "i32", "i32"], (parameters, local) => {
   const [s, mask, bytes] = parameters as [Local, Local, Local];
@@ -207,4 +214,4 @@ const softcap = defineFunction("softcap", ["i32", "i32", "f32"], (parameters, lo
   );
 });
 
-export const SCORES: readonly WasmFunction[] = [scores, addMask, keep, softcap];
+export const SCORES: readonly WasmFunction[] = [scores, addMask, addRow, keep, softcap];

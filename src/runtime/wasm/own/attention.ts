@@ -34,7 +34,7 @@ export function rowsOf(shape: readonly number[], at: number, heads: number): Row
 export interface Mask {
   /** Bytes of an element: 4 is added, 1 keeps. */
   readonly width: 4 | 1;
-  /** Where the row of a query starts; 0 for none. */
+  /** Where the row of a query starts. */
   at(batch: number, head: number, query: number): number;
 }
 
@@ -54,7 +54,8 @@ export interface Attend {
   readonly softcap: number;
   /** Keys that a query may see: sets the first, and the end. */
   readonly range: (batch: number, query: number, range: Int32Array) => void;
-  readonly mask?: Mask | undefined;
+  /** Applied in this order; the added ones up to a number a row, so not with a sink. */
+  readonly masks?: readonly (Mask | undefined)[];
   readonly sink?: ((head: number) => number) | undefined;
   /** Address of `attendScratch`. */
   readonly scratch: number;
@@ -65,10 +66,10 @@ const rowAt = (rows: Rows, batch: number, head: number, position: number): numbe
 
 /** A function that fills the output; a query that may see no key gets zeros. */
 export function attend(functions: OwnFunctions, heap: ArrayBufferLike, call: Attend): () => void {
-  const { size, valueSize, query, keys, values, output, scratch, mask, scale, softcap } = call;
+  const { size, valueSize, query, keys, values, output, scratch, scale, softcap } = call;
   const [scores, weights, cap] = [functions["scores"]!, functions["weights"]!, functions["softcap"]!];
   const [product, addProduct] = [functions["product"]!, functions["addProduct"]!];
-  const addMask = functions[mask?.width === 1 ? "keep" : "addMask"]!;
+  const masks = (call.masks ?? []).filter((mask) => mask !== undefined);
   const bases = keys.map((_, p) => keys.slice(0, p).reduce((sum, piece) => sum + piece.length, 0));
   const count = keys.reduce((sum, piece) => sum + piece.length, 0);
   const space = new Float32Array(heap, scratch, QUERIES * count);
@@ -99,8 +100,12 @@ export function attend(functions: OwnFunctions, heap: ArrayBufferLike, call: Att
       if (start > low) space.fill(0, r * width, row + start);
       if (end < high) space.fill(0, row + end, (r + 1) * width);
       if (start >= end) continue;
-      const masked = mask?.at(b, h, i + r) ?? 0;
-      if (masked !== 0) addMask(at, masked + mask!.width * start, FLOAT * (end - start));
+      for (const mask of masks)
+        functions[mask.width === 1 ? "keep" : "addMask"]!(
+          at,
+          mask.at(b, h, i + r) + mask.width * start,
+          FLOAT * (end - start),
+        );
       weights(at, FLOAT * (end - start), sink);
     }
   };
@@ -240,12 +245,7 @@ export const attention: OwnSelector = ({ inputs, outputs, attrs }) => {
           range[0] = left >= 0 ? Math.max(0, position - left) : 0;
           range[1] = Math.max(0, end);
         },
-        mask: mask
-          ? {
-              width,
-              at: (b, h, i) => maskAt + b * ofBatch + h * ofHead + i * ofQuery,
-            }
-          : undefined,
+        masks: mask ? [{ width, at: (b, h, i) => maskAt + b * ofBatch + h * ofHead + i * ofQuery }] : [],
         scratch: scratch(0),
       });
       const keep = [

@@ -31,22 +31,27 @@ export interface OwnCase {
   readonly over?: number;
 }
 
-/** Expects our kernel to take the step, to agree with the reference kernel and to write nothing but results and scratch. */
+/**
+ * Expects our kernel to take the step, to agree with the reference kernel and to write nothing but results and
+ * scratch; gives the message with which both refuse the data, if they do.
+ */
 export function checkOwn(
   { kernel, inputs, outputs, attrs, scratch = [], over }: OwnCase,
   rtol = 2e-6,
   atol = 2e-6,
-): void {
+): string | undefined {
   const show = (types: readonly (TensorType | null)[]): string =>
     types.map((type) => (type === null ? "-" : `${type.dtype}[${type.shape.join()}]`)).join(" ");
   const what = `${kernel} ${show(inputs)} -> ${show(outputs)} ${JSON.stringify(attrs)}`;
   const attributes = new Map(Object.entries(attrs));
   const wanted = outputs.map((type) => type && makeTensor(type.dtype, type.shape));
-  kernelByName(kernel)!({
-    inputs,
-    outputs: [...wanted, ...scratch.map(({ dtype, shape }) => makeTensor(dtype, shape))],
-    attrs: attributes,
-  });
+  const refusal = messageOf(() =>
+    kernelByName(kernel)!({
+      inputs,
+      outputs: [...wanted, ...scratch.map(({ dtype, shape }) => makeTensor(dtype, shape))],
+      attrs: attributes,
+    }),
+  );
 
   const step = ownStep(kernel, { inputs, outputs, attrs: attributes });
   expect(step, what).toBeDefined();
@@ -77,6 +82,10 @@ export function checkOwn(
     output: (i) => results[i]!.at,
     scratch: (i) => space[i]!.at,
   });
+  if (refusal !== undefined) {
+    expect(messageOf(run), what).toBe(refusal);
+    return refusal;
+  }
   for (let turn = 0; turn < (over === undefined ? 2 : 1); turn++) {
     run();
     results.forEach((result, i) => {
@@ -86,6 +95,16 @@ export function checkOwn(
   }
   for (const tensor of [...results, ...space]) if (tensor !== null) before.set(bytesOf(tensor), tensor.at);
   expect(Buffer.compare(before, heap), `${what}: bytes outside its results`).toBe(0);
+  return undefined;
+}
+
+function messageOf(run: () => void): string | undefined {
+  try {
+    run();
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return undefined;
 }
 
 /** Park and Miller's generator: numbers in [0, 1). */

@@ -6,6 +6,7 @@ import { assemble } from "./module.ts";
 import { NORMS } from "./norm.ts";
 import { PANELS } from "./panel.ts";
 import { PRODUCTS } from "./product.ts";
+import { ROTATIONS } from "./rotary.ts";
 import { SOFTMAXES } from "./softmax.ts";
 import { webAssembly, type WasmMemory } from "./webassembly.ts";
 
@@ -17,7 +18,7 @@ let code: object | undefined;
 /** The functions on a memory. Needs SIMD. */
 export function ownFunctions(memory: WasmMemory): OwnFunctions {
   code ??= new webAssembly.Module(
-    assemble([...CHANNELS, ...ELEMENTWISE, ...NORMS, ...PANELS, ...PRODUCTS, ...SCORES, ...SOFTMAXES]),
+    assemble([...CHANNELS, ...ELEMENTWISE, ...NORMS, ...PANELS, ...PRODUCTS, ...ROTATIONS, ...SCORES, ...SOFTMAXES]),
   );
   return new webAssembly.Instance(code, { env: { memory } }).exports as OwnFunctions;
 }

@@ -7,10 +7,12 @@ import type { TensorType } from "../../../ir/types.ts";
 import { broadcastStrides, forEachIndex, sizeOf } from "../../../kernels/access.ts";
 import { isAllFloat32, tfjsCall, type StepShape } from "../tfjs-kernels.ts";
 import { attention } from "./attention.ts";
+import { groupQueryAttention, multiHeadAttention, packedAttention } from "./contrib-attention.ts";
 import { conv } from "./conv.ts";
 import { convTranspose } from "./conv-transpose.ts";
 import { groupedConv } from "./grouped-conv.ts";
 import type { OwnFunctions } from "./index.ts";
+import { rotaryEmbedding } from "./rotary.ts";
 
 /** Where a step's tensors are. */
 export interface StepPlaces {
@@ -259,7 +261,13 @@ const SELECTORS: ReadonlyMap<string, OwnSelector> = new Map([
 ]);
 
 /** Those with operands of other types, which they look at themselves. */
-const MIXED: ReadonlyMap<string, OwnSelector> = new Map([["Attention", attention]]);
+const MIXED: ReadonlyMap<string, OwnSelector> = new Map([
+  ["Attention", attention],
+  ["ContribAttention", packedAttention],
+  ["MultiHeadAttention", multiHeadAttention],
+  ["GroupQueryAttention", groupQueryAttention],
+  ["RotaryEmbedding", rotaryEmbedding],
+]);
 
 /** How our kernels compute a step (results without scratch), or undefined where they don't. */
 export function ownStep(kernel: string, step: StepShape): OwnStep | undefined {
