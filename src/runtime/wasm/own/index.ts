@@ -3,6 +3,7 @@ import { SCORES } from "./attend.ts";
 import { CHANNELS } from "./channels.ts";
 import { ELEMENTWISE } from "./elementwise.ts";
 import { assemble } from "./module.ts";
+import { MOVES } from "./moves.ts";
 import { NORMS } from "./norm.ts";
 import { PANELS } from "./panel.ts";
 import { PRODUCTS } from "./product.ts";
@@ -18,7 +19,17 @@ let code: object | undefined;
 /** The functions on a memory. Needs SIMD. */
 export function ownFunctions(memory: WasmMemory): OwnFunctions {
   code ??= new webAssembly.Module(
-    assemble([...CHANNELS, ...ELEMENTWISE, ...NORMS, ...PANELS, ...PRODUCTS, ...ROTATIONS, ...SCORES, ...SOFTMAXES]),
+    assemble([
+      ...CHANNELS,
+      ...ELEMENTWISE,
+      ...MOVES,
+      ...NORMS,
+      ...PANELS,
+      ...PRODUCTS,
+      ...ROTATIONS,
+      ...SCORES,
+      ...SOFTMAXES,
+    ]),
   );
   return new webAssembly.Instance(code, { env: { memory } }).exports as OwnFunctions;
 }

@@ -12,6 +12,7 @@ import { conv } from "./conv.ts";
 import { convTranspose } from "./conv-transpose.ts";
 import { groupedConv } from "./grouped-conv.ts";
 import type { OwnFunctions } from "./index.ts";
+import { concat, expand, slice, split, transpose } from "./moves.ts";
 import { rotaryEmbedding } from "./rotary.ts";
 
 /** Where a step's tensors are. */
@@ -267,6 +268,11 @@ const MIXED: ReadonlyMap<string, OwnSelector> = new Map([
   ["MultiHeadAttention", multiHeadAttention],
   ["GroupQueryAttention", groupQueryAttention],
   ["RotaryEmbedding", rotaryEmbedding],
+  ["Concat", concat],
+  ["Split", split],
+  ["Slice", slice],
+  ["Expand", expand],
+  ["Transpose", (step) => (tfjsCall("Transpose", step) === undefined ? transpose(step) : undefined)],
 ]);
 
 /** How our kernels compute a step (results without scratch), or undefined where they don't. */
