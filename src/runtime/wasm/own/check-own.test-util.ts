@@ -70,7 +70,7 @@ export function checkOwn(
   operands.forEach((operand, i) => operand && bytesOf(operand).set(bytesOf(inputs[i]!)));
   const results = outputs.map((type, i) => {
     if (type === null) return null;
-    return i === 0 && over !== undefined ? { ...operands[over]!, ...type } : put(type);
+    return i === 0 && over !== undefined ? { ...operands[over]!, shape: type.shape } : put(type);
   });
   const space = step!.scratch.map(put);
   expect(end, what).toBeLessThan(heap.length);

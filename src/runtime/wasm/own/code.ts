@@ -124,6 +124,7 @@ export const minV = simd(0xe8);
 export const maxV = simd(0xe9);
 /** The second where it is more, else the first: a NaN that comes second is passed over. One instruction, where maxV takes eight. */
 export const moreV = simd(0xeb);
+export const absV = simd(0xe0);
 export const negV = simd(0xe1);
 export const sqrtV = simd(0xe3);
 export const nearestV = simd(0x6a);
@@ -163,6 +164,11 @@ export const maxF = op(0x97);
 /** Largest of the four lanes. */
 export const maxLanes = (value: Local): Code =>
   maxF(maxF(lane(get(value), 0), lane(get(value), 1)), maxF(lane(get(value), 2), lane(get(value), 3)));
+
+const minF = op(0x96);
+/** Smallest of the four lanes. */
+export const minLanes = (value: Local): Code =>
+  minF(minF(lane(get(value), 0), lane(get(value), 1)), minF(lane(get(value), 2), lane(get(value), 3)));
 
 /** The sums of the lanes of four vectors, in the lanes of one. */
 export function sumsOf(vectors: readonly Local[]): Code {

@@ -7,6 +7,7 @@ import { MOVES } from "./moves.ts";
 import { NORMS } from "./norm.ts";
 import { PANELS } from "./panel.ts";
 import { PRODUCTS } from "./product.ts";
+import { FOLDING } from "./reduce.ts";
 import { ROTATIONS } from "./rotary.ts";
 import { SOFTMAXES } from "./softmax.ts";
 import { webAssembly, type WasmMemory } from "./webassembly.ts";
@@ -22,6 +23,7 @@ export function ownFunctions(memory: WasmMemory): OwnFunctions {
     assemble([
       ...CHANNELS,
       ...ELEMENTWISE,
+      ...FOLDING,
       ...MOVES,
       ...NORMS,
       ...PANELS,

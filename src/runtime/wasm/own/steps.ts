@@ -13,6 +13,7 @@ import { convTranspose } from "./conv-transpose.ts";
 import { groupedConv } from "./grouped-conv.ts";
 import type { OwnFunctions } from "./index.ts";
 import { concat, expand, slice, split, transpose } from "./moves.ts";
+import { REDUCTIONS } from "./reduce.ts";
 import { rotaryEmbedding } from "./rotary.ts";
 
 /** Where a step's tensors are. */
@@ -52,6 +53,38 @@ const elementwise =
       },
     };
   };
+
+/** One exponent for all. Of 2 and 3, which is what graphs have, the powers are products. */
+const pow: OwnSelector = ({ inputs, outputs, attrs }) => {
+  const [x, exponent] = inputs;
+  const y = outputs[0];
+  if (!x || !exponent || !y || sizeOf(exponent.shape) !== 1 || attrs.has("bShape")) return undefined;
+  const count = sizeOf(x.shape);
+  if (sizeOf(y.shape) !== count) return undefined;
+  return {
+    scratch: [],
+    bind({ functions, input, output, heap }) {
+      const [square, cube] = [functions["square"]!, functions["cube"]!];
+      const [from, to] = [input(0), output(0)];
+      const [read, power, write] = [
+        new Float32Array(heap, from, count),
+        new Float32Array(heap, input(1), 1),
+        new Float32Array(heap, to, count),
+      ];
+      return () => {
+        const by = power[0]!;
+        if (by === 2) square(from, to, FLOAT * count);
+        else if (by === 3) cube(from, to, FLOAT * count);
+        // IEEE 754 and JavaScript differ for a base of 1 and for one of -1 with an infinite exponent.
+        else
+          for (let i = 0; i < count; i++) {
+            const base = read[i]!;
+            write[i] = base === 1 || (base === -1 && Math.abs(by) === Infinity) ? 1 : base ** by;
+          }
+      };
+    },
+  };
+};
 
 const layerNorm: OwnSelector = ({ inputs, outputs, attrs }) => {
   const [x, scale, bias] = inputs;
@@ -248,6 +281,13 @@ const SELECTORS: ReadonlyMap<string, OwnSelector> = new Map([
   ["Sigmoid", elementwise(() => "sigmoid")],
   ["Tanh", elementwise(() => "tanh")],
   ["Erf", elementwise(() => "erf")],
+  ["Exp", elementwise(() => "wideExp")],
+  ["Neg", elementwise(() => "negative")],
+  ["Abs", elementwise(() => "absolute")],
+  ["Sqrt", elementwise(() => "root")],
+  ["Reciprocal", elementwise(() => "reciprocal")],
+  ["Pow", pow],
+  ...REDUCTIONS,
   ["LayerNormalization", layerNorm],
   ["RMSNormalization", rmsNorm],
   ["GroupNormalization", groupNorm],
