@@ -2,6 +2,7 @@
 import { assert, integer, property } from "fast-check";
 import { expect, test } from "vitest";
 import type { DType } from "../../../ir/dtype.ts";
+import { tensorOf as numbers } from "../../../kernels/access.ts";
 import { checkOwn, pick, random, randomTensor } from "./check-own.test-util.ts";
 import { ownStep } from "./steps.ts";
 
@@ -88,6 +89,60 @@ test("Transpose, of what TensorFlow.js has no kernel for", () =>
       attrs: { perm: order },
     });
   }));
+
+const INDICES: readonly DType[] = ["int32", "int64"];
+
+test("Gather, with an index outside now and then", () => {
+  let refused = 0;
+  everywhere((next, shape, dtype) => {
+    const axis = Math.floor(next() * shape.length);
+    const size = shape[axis]!;
+    const places = pick(next, [[], [1], [5], [2, 3], [0]]);
+    const spill = next() < 0.1 ? 1 : 0;
+    const message = checkOwn({
+      kernel: "Gather",
+      inputs: [
+        tensorOf(next, dtype, shape),
+        randomTensor(next, pick(next, INDICES), places, [-size - spill, size + spill]),
+      ],
+      outputs: [{ dtype, shape: [...shape.slice(0, axis), ...places, ...shape.slice(axis + 1)] }],
+      attrs: { axis },
+    });
+    if (message !== undefined) refused++;
+  });
+  expect(refused).toBeGreaterThan(0);
+});
+
+test("GatherElements, with an index outside now and then", () => {
+  let refused = 0;
+  everywhere((next, shape, dtype) => {
+    const axis = Math.floor(next() * shape.length);
+    const size = shape[axis]!;
+    const places = shape.map((dim, d) => (d === axis ? pick(next, [0, 1, 3, 7]) : Math.ceil(dim * next())));
+    const spill = next() < 0.1 ? 2 : 0;
+    const message = checkOwn({
+      kernel: "GatherElements",
+      inputs: [
+        tensorOf(next, dtype, shape),
+        randomTensor(next, pick(next, INDICES), places, [-size - spill, size + spill]),
+      ],
+      outputs: [{ dtype, shape: places }],
+      attrs: { axis },
+    });
+    if (message !== undefined) refused++;
+  });
+  expect(refused).toBeGreaterThan(0);
+});
+
+test("an index of more than 32 bits is refused with its value", () => {
+  const message = checkOwn({
+    kernel: "Gather",
+    inputs: [randomTensor(random(1), "float32", [3, 2]), numbers("int64", [2], [2, 2 ** 40 + 1])],
+    outputs: [{ dtype: "float32", shape: [2, 2] }],
+    attrs: { axis: 0 },
+  });
+  expect(message).toContain(String(2 ** 40 + 1));
+});
 
 test("types of less than a word stay with the reference kernel", () => {
   for (const dtype of ["float16", "bool", "int4"] as const) {

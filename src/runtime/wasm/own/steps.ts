@@ -10,6 +10,7 @@ import { attention } from "./attention.ts";
 import { groupQueryAttention, multiHeadAttention, packedAttention } from "./contrib-attention.ts";
 import { conv } from "./conv.ts";
 import { convTranspose } from "./conv-transpose.ts";
+import { gather, gatherElements } from "./gather.ts";
 import { groupedConv } from "./grouped-conv.ts";
 import type { OwnFunctions } from "./index.ts";
 import { concat, expand, slice, split, transpose } from "./moves.ts";
@@ -308,6 +309,8 @@ const MIXED: ReadonlyMap<string, OwnSelector> = new Map([
   ["MultiHeadAttention", multiHeadAttention],
   ["GroupQueryAttention", groupQueryAttention],
   ["RotaryEmbedding", rotaryEmbedding],
+  ["Gather", gather],
+  ["GatherElements", gatherElements],
   ["Concat", concat],
   ["Split", split],
   ["Slice", slice],
