@@ -3,6 +3,7 @@ import { SCORES } from "./attend.ts";
 import { CHANNELS } from "./channels.ts";
 import { ELEMENTWISE } from "./elementwise.ts";
 import { assemble } from "./module.ts";
+import { CELLS } from "./lstm.ts";
 import { MOVES } from "./moves.ts";
 import { NORMS } from "./norm.ts";
 import { PANELS } from "./panel.ts";
@@ -21,6 +22,7 @@ let code: object | undefined;
 export function ownFunctions(memory: WasmMemory): OwnFunctions {
   code ??= new webAssembly.Module(
     assemble([
+      ...CELLS,
       ...CHANNELS,
       ...ELEMENTWISE,
       ...FOLDING,

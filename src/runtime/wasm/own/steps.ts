@@ -13,6 +13,7 @@ import { convTranspose } from "./conv-transpose.ts";
 import { gather, gatherElements } from "./gather.ts";
 import { groupedConv } from "./grouped-conv.ts";
 import type { OwnFunctions } from "./index.ts";
+import { lstm } from "./lstm.ts";
 import { concat, expand, slice, split, transpose } from "./moves.ts";
 import { REDUCTIONS } from "./reduce.ts";
 import { rotaryEmbedding } from "./rotary.ts";
@@ -299,6 +300,7 @@ const SELECTORS: ReadonlyMap<string, OwnSelector> = new Map([
   ["ConvNHWC", groupedConv],
   ["ConvTranspose", convTranspose],
   ["LRN", lrn],
+  ["LSTM", lstm],
   ["Softmax", softmax],
 ]);
 
