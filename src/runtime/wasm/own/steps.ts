@@ -16,6 +16,7 @@ import type { OwnFunctions } from "./index.ts";
 import { lstm } from "./lstm.ts";
 import { concat, expand, slice, split, transpose } from "./moves.ts";
 import { REDUCTIONS } from "./reduce.ts";
+import { resize } from "./resize.ts";
 import { rotaryEmbedding } from "./rotary.ts";
 
 /** Where a step's tensors are. */
@@ -301,6 +302,7 @@ const SELECTORS: ReadonlyMap<string, OwnSelector> = new Map([
   ["ConvTranspose", convTranspose],
   ["LRN", lrn],
   ["LSTM", lstm],
+  ["Resize", resize],
   ["Softmax", softmax],
 ]);
 
