@@ -153,6 +153,27 @@ const CASES: readonly Case[] = [
     output: out,
     by: "own",
   })),
+  {
+    op: "Conv",
+    inputs: [[2, 6, 31]],
+    weights: [[4, 3, 5], [4]],
+    attrs: { kernel_shape: [5], pads: [2, 1], strides: [2], group: 2 },
+    output: [2, 4, 15],
+    by: "own",
+  },
+  { op: "Softmax", inputs: [[2, 5, 7]], attrs: { axis: 1 }, output: [2, 5, 7], by: "own" },
+  { op: "Softmax", inputs: [[2, 5, 7]], attrs: { axis: 2 }, output: [2, 5, 7], by: "tfjs" },
+  ...["Neg", "Abs", "Exp"].map((op): Case => ({ op, inputs: [[3, 7]], output: [3, 7], by: "own" })),
+  {
+    op: "Concat",
+    inputs: [
+      [3, 2],
+      [3, 5],
+    ],
+    attrs: { axis: 1 },
+    output: [3, 7],
+    by: "own",
+  },
   ...[5, 4, 1].map((size): Case => ({
     op: "LRN",
     inputs: [[2, 7, 3, 5]],
