@@ -619,6 +619,15 @@ export const weightsMissing = (name: string): InputError =>
     help: "planning needs no weights, running does: give a model with its weights",
   });
 
+/** A thread that died, or could not start. */
+export const workerFailed = (message: string, cause?: unknown): InternalError =>
+  new InternalError({
+    code: "worker-failed",
+    message: `a worker thread failed: ${message}`,
+    help: "try again with fewer workers, or with 1, which starts no thread of its own: the answer is the same",
+    cause,
+  });
+
 /** A plan asked to run on a backend that its steps were not made for. */
 export const wrongBackend = (backend: string, target: string, executor: string): InputError =>
   new InputError({
