@@ -36,12 +36,12 @@ export function threadCrew(
   places: number,
   stopped: () => boolean,
 ): Crew {
-  const threads: Thread[] = [];
+  const threads = new Map<number, Thread>();
   const limits = new BigInt64Array(new SharedArrayBuffer(8 * places));
   let failure: { readonly error: unknown } | undefined;
   const fail = (error: unknown): void => {
     failure ??= { error };
-    for (const thread of threads) {
+    for (const thread of threads.values()) {
       thread.pending?.reject(failure.error);
       thread.pending = undefined;
     }
@@ -58,6 +58,7 @@ export function threadCrew(
     const input: StrandInput = { problem, params, limits, place };
     const worker = new Worker(new URL("./strand-worker.js", import.meta.url), { workerData: input });
     const thread: Thread = { worker, pending: undefined };
+    threads.set(place, thread);
     worker.on("message", (message: StrandMessage) => {
       const { pending } = thread;
       switch (message.kind) {
@@ -86,18 +87,20 @@ export function threadCrew(
     take(place, turn, onProgress) {
       return new Promise((resolve, reject) => {
         if (failure !== undefined) throw failure.error;
-        const thread = (threads[place] ??= start(place));
+        const thread = threads.get(place) ?? start(place);
         thread.pending = { resolve, reject, onProgress };
+        // Threads of Node have no origin.
+        // oxlint-disable-next-line unicorn/require-post-message-target-origin
         thread.worker.postMessage(turn);
       });
     },
     setLimit(place, steps) {
-      const most = steps < Number.MAX_SAFE_INTEGER ? BigInt(steps) : 2n ** 62n;
+      const most = steps < Number.MAX_SAFE_INTEGER ? BigInt(Math.ceil(steps)) : 2n ** 62n;
       Atomics.store(limits, place, most);
     },
     async close() {
       clearInterval(asking);
-      await Promise.all(threads.map(({ worker }) => worker.terminate()));
+      await Promise.all(Array.from(threads.values(), ({ worker }) => worker.terminate()));
     },
   };
 }
