@@ -23,7 +23,7 @@ try {
   run("npm", ["install", "--no-audit", "--no-fund", "--ignore-scripts", join(folder, packed.filename)], folder);
   writeFileSync(
     join(folder, "use.ts"),
-    `import { compile, readModel, verify, type Plan } from "strata";
+    `import { compile, packParallel, readModel, verify, type Plan } from "strata";
 import { PASSES, schedule } from "strata/passes";
 import { generateModel } from "strata/models";
 const model = await readModel(generateModel("resnet", { depth: 18, image: 32, weights: "none" }));
@@ -31,6 +31,14 @@ const { plan }: { plan: Plan } = await compile(model, { target: "tfjs-wasm" });
 if (verify(plan).length > 0) throw new Error("the plan does not verify");
 if (typeof schedule !== "function") throw new Error("no schedule pass");
 const names: string = PASSES.map((pass) => pass.name).join(" ");
+// Aligned, so that its last bound stays open and threads take their turns.
+const buffers = Array.from({ length: 40 }, (_, i) => {
+  const lower = (i * 7) % 30;
+  return { lower, upper: lower + 1 + ((i * 5) % 12), size: 1 + ((i * 7919) % 997), alignment: i % 2 === 0 ? 512 : 1 };
+});
+const [alone, together] = await Promise.all([1, 2].map((workers) => packParallel({ buffers }, { budget: 300_000, workers })));
+if (alone === undefined || JSON.stringify(alone) !== JSON.stringify(together) || alone.steps < 400_000)
+  throw new Error("threads give another packing");
 console.log(names, plan.summary.arenaBytes);
 `,
   );

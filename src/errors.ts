@@ -619,6 +619,15 @@ export const weightsMissing = (name: string): InputError =>
     help: "planning needs no weights, running does: give a model with its weights",
   });
 
+/** A thread that died, or could not start. */
+export const workerFailed = (message: string, cause?: unknown): InternalError =>
+  new InternalError({
+    code: "worker-failed",
+    message: `a worker thread failed: ${message}`,
+    help: "memory may be short: fewer --workers need less, and give the same answer",
+    cause,
+  });
+
 /** A plan asked to run on a backend that its steps were not made for. */
 export const wrongBackend = (backend: string, target: string, executor: string): InputError =>
   new InputError({

@@ -37,5 +37,6 @@ export {
   type PackingProgress,
   type PackingResult,
 } from "./solve/packing/index.ts";
+export { packParallel, type ParallelPackingParams } from "./solve/packing/parallel/index.ts";
 export { builtinTargets, checkTarget, loadTarget, withCapacity, type Target } from "./target/index.ts";
 export { VERSION } from "./version.ts";

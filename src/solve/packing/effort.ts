@@ -10,7 +10,7 @@ export interface Effort {
 }
 
 /** Steps by default: a second or two. */
-const DEFAULT_BUDGET = 3_000_000;
+export const DEFAULT_BUDGET = 3_000_000;
 
 export function newEffort({ budget = DEFAULT_BUDGET, shouldStop, onProgress }: PackingParams): Effort {
   const count = { steps: 0 };
@@ -19,7 +19,7 @@ export function newEffort({ budget = DEFAULT_BUDGET, shouldStop, onProgress }: P
     count,
     limit: budget,
     stopped: () => {
-      if (!stopped && shouldStop !== undefined) stopped = shouldStop();
+      if (!stopped && shouldStop !== undefined) stopped = shouldStop(count.steps);
       return stopped;
     },
     report: (method, height, lowerBound) => onProgress?.({ height, lowerBound, steps: count.steps, method }),

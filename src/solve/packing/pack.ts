@@ -19,10 +19,14 @@ export function pack(problem: PackingProblem, params: PackingParams = {}): Packi
   return isGeneral(problem) ? packGeneral(problem, params) : packPlain(problem, params);
 }
 
+/** Capacity of the one arena of a plain problem. */
+export const capacityOf = ({ capacity = Infinity, arenas }: PackingProblem): number =>
+  Math.min(capacity, arenas?.[0]?.capacity ?? Infinity);
+
 /** Boxes in one arena. */
 function packPlain(problem: PackingProblem, params: PackingParams): PackingResult {
   const { buffers } = problem;
-  const capacity = Math.min(problem.capacity ?? Infinity, problem.arenas?.[0]?.capacity ?? Infinity);
+  const capacity = capacityOf(problem);
   const offsets = new Array<number>(buffers.length);
   const alive = new Int32Array(buffers.length);
   let count = 0;

@@ -1,7 +1,14 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { leastHeight } from "./brute-force.test-util.ts";
-import { faultOfPacking, pack, type PackingBuffer, type PackingParams, type PackingProblem } from "./index.ts";
+import {
+  faultOfPacking,
+  pack,
+  type PackingBuffer,
+  type PackingParams,
+  type PackingProblem,
+  type PackingProgress,
+} from "./index.ts";
 
 const box = (lower: number, upper: number, size: number, more: Partial<PackingBuffer> = {}): PackingBuffer => ({
   lower,
@@ -279,6 +286,24 @@ describe("portfolio", () => {
     const seen: number[] = [];
     pack({ buffers }, { budget: 100_000, onProgress: ({ height }) => seen.push(height) });
     expect(seen.length).toBeGreaterThan(0);
+  });
+
+  it("tells heights of whole packings and bounds that hold", () => {
+    const twice = boxes(12, 30).map((list) => [
+      ...list,
+      ...list.map((one) => box(one.lower + 9, one.upper + 9, one.size)),
+    ]);
+    fc.assert(
+      fc.property(twice, fc.nat(9), (buffers, seed) => {
+        const seen: PackingProgress[] = [];
+        const result = pack({ buffers }, { seed, skyline: false, onProgress: (progress) => seen.push(progress) });
+        for (const { height, lowerBound } of seen) {
+          expect(height).toBeGreaterThanOrEqual(result.height);
+          expect(lowerBound).toBeLessThanOrEqual(result.lowerBound);
+        }
+      }),
+      { numRuns: 200 },
+    );
   });
 
   it("keeps sizes to 2^53 exact", () => {

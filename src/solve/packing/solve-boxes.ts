@@ -122,13 +122,19 @@ export function solveBoxes(
     if (spent(effort) && own.height < Infinity) return;
     // Lower than what another component needs anyway is low enough.
     const share = left(effort) / (open.length - k);
-    solvePart(own, { goal: needed, capacity: target.capacity }, switches, within(effort, share));
+    const others = heights.reduce((most, height, q) => (q === p ? most : Math.max(most, height)), proven.bytes);
+    const part: Effort = {
+      ...within(effort, share),
+      report: (method, height, lowerBound) =>
+        effort.report(method, Math.max(height, others), Math.max(lowerBound, proven.bytes)),
+    };
+    solvePart(own, { goal: needed, capacity: target.capacity }, switches, part);
     heights[p] = own.height;
     methods[p] = own.method;
     index.forEach((i, j) => (best.offsets[i] = own.offsets[j]!));
     if (own.bound.bytes > proven.bytes) proven = own.bound;
     if (own.height <= target.capacity || target.capacity === Infinity) needed = Math.max(needed, own.height);
-    effort.report(own.method, Math.max(...open.map(({ p: q }) => heights[q]!)), proven.bytes);
+    effort.report(own.method, Math.max(others, own.height), proven.bytes);
   });
   best.height = 0;
   heights.forEach((height, p) => {

@@ -61,8 +61,8 @@ export interface PackingParams {
   readonly seed?: number;
   /** Go on to the least height (default). Off: any packing within the capacity will do. */
   readonly minimize?: boolean;
-  /** Asked now and then; true stops with the best so far. */
-  readonly shouldStop?: () => boolean;
+  /** Asked now and then, with the steps counted so far; true stops with the best so far. */
+  readonly shouldStop?: (steps: number) => boolean;
   /** Called when the best packing or the bound improves, and now and then in between. */
   readonly onProgress?: (progress: PackingProgress) => void;
 
