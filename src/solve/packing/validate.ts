@@ -60,15 +60,27 @@ function checkPins(buffers: readonly PackingBuffer[]): void {
     return plain && gaps.length === 0 && inside === undefined && arenas === undefined ? [{ ...buffer, offset, i }] : [];
   });
   pinned.sort((a, b) => a.lower - b.lower || a.i - b.i);
-  let live: (typeof pinned)[number][] = [];
+  type Pin = (typeof pinned)[number];
+  // By offset, and apart from each other: only the neighbours of the next pin can collide with it, and go where they are dead.
+  const placed: Pin[] = [];
+  const makeWay = (at: number, pin: Pin): void => {
+    const other = placed[at]!;
+    if (other.upper > pin.lower)
+      throw invalidPacking(
+        pin.i,
+        `fixed at ${pin.offset}, it collides with buffer ${other.id ?? other.i}, fixed at ${other.offset}`,
+      );
+    placed.splice(at, 1);
+  };
   for (const pin of pinned) {
-    live = live.filter((other) => other.upper > pin.lower);
-    for (const other of live)
-      if (pin.offset < other.offset + other.size && other.offset < pin.offset + pin.size)
-        throw invalidPacking(
-          pin.i,
-          `fixed at ${pin.offset}, it collides with buffer ${other.id ?? other.i}, fixed at ${other.offset}`,
-        );
-    live.push(pin);
+    let at = 0;
+    for (let end = placed.length; at < end;) {
+      const middle = (at + end) >> 1;
+      if (placed[middle]!.offset < pin.offset) at = middle + 1;
+      else end = middle;
+    }
+    while (at < placed.length && placed[at]!.offset < pin.offset + pin.size) makeWay(at, pin);
+    while (at > 0 && placed[at - 1]!.offset + placed[at - 1]!.size > pin.offset) makeWay(--at, pin);
+    placed.splice(at, 0, pin);
   }
 }
