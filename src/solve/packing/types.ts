@@ -106,7 +106,7 @@ export interface PackingParams {
   readonly weights?: boolean;
   /** Stay near the section that failed last. */
   readonly locality?: boolean;
-  /** Most restarts choose like those that packed to greater heights. */
+  /** Half of the restarts choose like those that packed to greater heights. */
   readonly adapt?: boolean;
 }
 

@@ -1,7 +1,7 @@
 /**
  * How one run of the search chooses: by which priorities among buffers, and which section next. What suits an instance
  * differs from instance to instance by a factor of ten and more, and hardly with the capacity: once some runs have packed
- * it to greater heights, most runs choose like one of those but for a change or two.
+ * it to greater heights, half of all runs choose like one of those but for a change or two.
  */
 export interface Choices {
   /** Priority of a buffer: duration^byWidth size^bySize, times up to `noise` at random. */
@@ -39,7 +39,7 @@ interface Tricks {
 /** Choices for the next run. */
 export function nextChoices(solved: readonly Choices[], tricks: Tricks, random: () => number): Choices {
   const fresh = freshChoices(tricks, random);
-  if (!tricks.adapt || solved.length === 0 || random() < 0.3) return fresh;
+  if (!tricks.adapt || solved.length === 0 || random() < 0.5) return fresh;
   const like = solved[Math.floor(random() * solved.length)]!;
   const change = (exponent: number): number => Math.max(0, exponent + 0.4 * (random() - 0.5));
   const either = <T>(kept: T, changed: T): T => (random() < 0.8 ? kept : changed);
