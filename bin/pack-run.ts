@@ -3,7 +3,7 @@
  * now, all others once more from the start in a thread. Both give the same answer, since budgets count steps.
  */
 import { Worker } from "node:worker_threads";
-import { revived } from "../src/errors.ts";
+import { revived, workerFailed } from "../src/errors.ts";
 import type { PackingProgress } from "../src/solve/packing/types.ts";
 import { solvePack, startOf, type PackOutcome, type PackTask } from "./pack-solve.ts";
 import type { WorkerInput, WorkerMessage } from "./pack-worker.ts";
@@ -13,7 +13,7 @@ const QUICK_MILLISECONDS = 500;
 /** Beyond it, one pass alone is not quick. */
 const QUICK_BUFFERS = 100_000;
 
-/** `signal` stops it with the best packing so far. Throws as `solvePack` does. */
+/** `signal` stops it with the best packing so far. Throws as `solvePack` does, and InternalError `worker-failed`. */
 export async function runPack(
   task: PackTask,
   signal: AbortSignal,
@@ -25,7 +25,9 @@ export async function runPack(
     const started = performance.now();
     let stopped = false;
     const late = (): boolean => (stopped ||= performance.now() - started > QUICK_MILLISECONDS);
-    const quick = await solvePack(task, late, () => undefined);
+    // Of workers there may be any number.
+    const here = task.workers === undefined ? task : { ...task, workers: 1 };
+    const quick = await solvePack(here, late, () => undefined);
     if (!stopped) return quick;
     // Signals wait for the event loop.
     await new Promise((resolve) => void setImmediate(resolve));
@@ -43,8 +45,9 @@ async function inThread(
 ): Promise<PackOutcome> {
   const stop = new SharedArrayBuffer(4);
   const input: WorkerInput = { task, stop };
-  const worker = new Worker(new URL("./pack-worker.js", import.meta.url), { workerData: input });
   const { pack } = await import("../src/solve/packing/index.ts");
+  // Nothing is awaited before its events have listeners.
+  const worker = new Worker(new URL("./pack-worker.js", import.meta.url), { workerData: input });
   let onAbort = (): void => undefined;
   try {
     return await new Promise<PackOutcome>((resolve, reject) => {
@@ -67,7 +70,10 @@ async function inThread(
             return message satisfies never;
         }
       });
-      worker.on("error", reject);
+      worker.on("error", (error) =>
+        reject(workerFailed(error instanceof Error ? error.message : String(error), error)),
+      );
+      worker.on("exit", (code) => reject(workerFailed(`it ended with exit code ${code}`)));
     });
   } finally {
     signal.removeEventListener("abort", onAbort);

@@ -8,6 +8,8 @@ export interface PackTask {
   readonly solver: "search" | "highs" | "glpk";
   readonly budget?: number;
   readonly seed: number;
+  /** Race several seeds over so many threads; one seed alone where left out. */
+  readonly workers?: number;
   /** Say of an optimal packing, too, what makes its height necessary. */
   readonly explain: boolean;
 }
@@ -21,7 +23,7 @@ export interface PackOutcome {
 /** Steps of the search that looks for what the mixed integer program starts from. */
 const START_STEPS = 200_000;
 
-/** Throws as `pack` and `packByMip` do. */
+/** Throws as `pack`, `packParallel` and `packByMip` do. */
 export async function solvePack(
   task: PackTask,
   shouldStop: () => boolean,
@@ -40,13 +42,18 @@ export async function solvePack(
 }
 
 async function solved(
-  { problem, minimize, solver, budget, seed }: PackTask,
+  { problem, minimize, solver, budget, seed, workers }: PackTask,
   shouldStop: () => boolean,
   onProgress: (progress: PackingProgress) => void,
 ): Promise<PackingResult> {
   const { pack } = await import("../src/solve/packing/index.ts");
   const limit = budget === undefined ? {} : { budget };
-  if (solver === "search") return pack(problem, { ...limit, seed, minimize, shouldStop, onProgress });
+  if (solver === "search") {
+    const params = { ...limit, seed, minimize, shouldStop, onProgress };
+    if (workers === undefined) return pack(problem, params);
+    const { packParallel } = await import("../src/solve/packing/parallel/index.ts");
+    return packParallel(problem, { ...params, workers });
+  }
   const { packByMip } = await import("../src/solve/packing/mip/index.ts");
   const start = startOf(problem, seed, shouldStop, pack);
   onProgress({ height: start.height, lowerBound: start.lowerBound, steps: 0, method: `${solver} MIP` });

@@ -624,7 +624,7 @@ export const workerFailed = (message: string, cause?: unknown): InternalError =>
   new InternalError({
     code: "worker-failed",
     message: `a worker thread failed: ${message}`,
-    help: "try again with fewer workers, or with 1, which starts no thread of its own: the answer is the same",
+    help: "memory may be short: fewer --workers need less, and give the same answer",
     cause,
   });
 

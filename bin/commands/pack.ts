@@ -16,6 +16,7 @@ export const packCommand: Command = {
   examples: [
     ["$0 pack problem.csv", "the least height, with the bound that proves it"],
     ["$0 pack problem.csv --capacity 1MiB -o packed.csv", "any packing within a capacity, or why there is none"],
+    ["$0 pack problem.csv --minimize --workers 4", "four seeds race, each in a thread of its own"],
     ["$0 pack problem.csv --plot packing.svg --json", "drawn: time across, address up; one JSON document"],
   ],
   options: (yargs) =>
@@ -36,6 +37,11 @@ export const packCommand: Command = {
       })
       .option("budget", { type: "string", describe: "steps to take at most; nodes, for a mixed integer program" })
       .option("seed", { type: "string", default: "0", describe: "seed of the search" })
+      .option("workers", {
+        type: "string",
+        describe:
+          "race four seeds over so many threads: the same answer for any number, and never worse than one seed's. Each seed may take the budget, so fewer than four threads may take longer than one seed alone",
+      })
       .option("solver", {
         type: "string",
         choices: ["search", "highs", "glpk"],
@@ -67,15 +73,20 @@ export const packCommand: Command = {
     if (plot !== undefined && !/\.(svg|png)$/i.test(plot))
       throw invalidFlag("--plot", plot, "expected a file name that ends in .svg or .png");
     const limit = capacity === undefined ? undefined : byteCount("--capacity", capacity);
+    const workers = text(flags, "workers");
+    const solver = text(flags, "solver") as "search" | "highs" | "glpk";
+    if (workers !== undefined && solver !== "search")
+      throw invalidFlag("--workers", workers, `only the search runs in several threads, not --solver ${solver}`);
     const options = {
-      solver: text(flags, "solver") as "search" | "highs" | "glpk",
+      solver,
       explain: isSet(flags, "explain"),
       seed: whole("--seed", text(flags, "seed") ?? "0"),
       ...(budget !== undefined
         ? { budget: whole("--budget", budget) }
-        : isSet(flags, "minimize") && text(flags, "solver") === "search"
+        : isSet(flags, "minimize") && solver === "search"
           ? { budget: PATIENT_STEPS }
           : {}),
+      ...(workers === undefined ? {} : { workers: whole("--workers", workers) }),
     };
     const read = await readPackingFile(readChunks(file), file === "-" ? "standard input" : file);
     const given = isSet(flags, "repack") ? { ...read, problem: freed(read.problem) } : read;
