@@ -1,5 +1,6 @@
 /** What every problem must keep before anything is packed. */
 import { invalidPacking } from "../../errors.ts";
+import { checkPins } from "./pins.ts";
 import type { PackingBuffer, PackingProblem } from "./types.ts";
 
 /** Throws InputError `invalid-packing`: a buffer that makes no sense, fixed buffers that collide, sums above 2^53. */
@@ -49,26 +50,5 @@ function checkBuffer({ lower, upper, size, alignment = 1, offset = 0, gaps = [] 
     last = gap.upper;
     if (gap.window !== undefined && !(gap.window[0] >= 0 && gap.window[0] <= gap.window[1] && gap.window[1] <= size))
       throw invalidPacking(i, `window [${gap.window[0]}, ${gap.window[1]}) of a gap`);
-  }
-}
-
-/** Plain fixed buffers must not collide; with gaps, aliases and arenas they may well share an address. */
-function checkPins(buffers: readonly PackingBuffer[]): void {
-  const pinned = buffers.flatMap((buffer, i) => {
-    const { offset, size, lower, upper, gaps = [], inside, arenas } = buffer;
-    const plain = offset !== undefined && size > 0 && upper > lower;
-    return plain && gaps.length === 0 && inside === undefined && arenas === undefined ? [{ ...buffer, offset, i }] : [];
-  });
-  pinned.sort((a, b) => a.lower - b.lower || a.i - b.i);
-  let live: (typeof pinned)[number][] = [];
-  for (const pin of pinned) {
-    live = live.filter((other) => other.upper > pin.lower);
-    for (const other of live)
-      if (pin.offset < other.offset + other.size && other.offset < pin.offset + pin.size)
-        throw invalidPacking(
-          pin.i,
-          `fixed at ${pin.offset}, it collides with buffer ${other.id ?? other.i}, fixed at ${other.offset}`,
-        );
-    live.push(pin);
   }
 }
