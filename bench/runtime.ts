@@ -44,9 +44,9 @@ function show(title: string, header: readonly string[], rows: readonly (readonly
 }
 
 /** One row a model; a model that can't be run says why in its row. */
-async function rowsOf(
-  models: readonly BenchModel[],
-  row: (model: BenchModel) => Promise<readonly string[]>,
+async function rowsOf<Bench extends BenchModel>(
+  models: readonly Bench[],
+  row: (model: Bench) => Promise<readonly string[]>,
 ): Promise<(readonly string[])[]> {
   const rows: (readonly string[])[] = [];
   for (const model of models.filter(isWanted)) {
@@ -126,9 +126,10 @@ const roundedToWords = (bytes: number): number => Math.ceil(bytes / 4) * 4;
 
 async function memory(): Promise<void> {
   const header = ["model", "plan MB", "counted MB", "exact", "all MB", "tfjs MB", "ratio", "w/o weights", "<= 0.5"];
-  const models = only === undefined ? LARGE : [...LARGE, ...FAMILIES];
-  const rows = await rowsOf(models, async (bench) => {
-    const { plan, inputs, constant } = await prepare(bench, "tfjs-webgpu");
+  const wanted = (only === undefined ? LARGE : [...LARGE, ...FAMILIES]).filter(isWanted);
+  const models = wanted.flatMap((bench) => [bench, { ...bench, name: `${bench.name}, float16`, half: true }]);
+  const rows = await rowsOf(models, async (bench: BenchModel & { readonly half?: boolean }) => {
+    const { plan, inputs, constant } = await prepare(bench, "tfjs-webgpu", bench.half === true ? "all" : undefined);
     const { peakBytes } = plan.summary;
     const figure = roundedToWords(peakBytes["arena"]!) + roundedToWords(peakBytes["weights"]!);
     const ours = await peakOf(async (gpu) => {

@@ -1,8 +1,9 @@
 /** Mapping from the command line: compile, verify, run, inspect, report. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { solvedGames } from "../src/solve/mapping/fixture.test-util.ts";
 import { strata } from "./command-line.test-util.ts";
 import { isSearch } from "./thread.ts";
 
@@ -111,6 +112,19 @@ describe("refusals", () => {
     expect(code).toBe(2);
     expect(err).toContain("not-mapped");
   });
+});
+
+test("strata map --slices: no slower than whole values, no faster than the bound for any split", async () => {
+  const { answers: _, ...game } = solvedGames().find(({ name }) => name.startsWith("G3"))!;
+  writeFileSync(at("game.json"), JSON.stringify(game));
+  const whole = JSON.parse((await strata("map", at("game.json"), "--json")).out) as { seconds: number };
+  const { out } = await strata("map", at("game.json"), "--slices", "8", "--json");
+  const sliced = JSON.parse(out) as { seconds: number; slices: number; anySplitBound: number };
+  expect(sliced.slices).toBe(8);
+  expect(sliced.seconds).toBeLessThan(whole.seconds);
+  expect(sliced.anySplitBound).toBeLessThanOrEqual(sliced.seconds);
+  expect((await strata("map", at("game.json"), "--slices", "8")).out).toContain("large values in 8 slices");
+  expect((await strata("map", at("game.json"), "--slices", "1", "--json")).err).toContain("invalid-flag");
 });
 
 test("what searches for long gets a thread of its own", () => {

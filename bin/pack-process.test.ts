@@ -102,6 +102,7 @@ interface Figures {
 describe("a thread", () => {
   test.each([
     ["many.csv", []],
+    ["many.csv", ["--workers", "2"]],
     ["gap.csv", ["--solver", "highs"]],
   ])("%s %j: the packing of the main thread", async (file, flags) => {
     const { code, out, threads } = await run(["pack", at(file), "-o", "-", ...flags]);
@@ -111,7 +112,7 @@ describe("a thread", () => {
   });
 
   test("of several workers: the packing of one", async () => {
-    const flags = ["pack", at("endless.json"), "-o", "-", "--budget", "400000", "--workers"];
+    const flags = ["pack", at("endless.json"), "-o", "-", "--budget", "700000", "--workers"];
     const { code, out, threads } = await run([...flags, "3"]);
     // Where the machine is quick, none was needed.
     if (threads.length > 0)

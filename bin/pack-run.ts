@@ -43,10 +43,10 @@ async function inThread(
   signal: AbortSignal,
   onProgress: (progress: PackingProgress) => void,
 ): Promise<PackOutcome> {
+  // Before the thread starts: an end that comes while nobody listens would be missed.
+  const { pack } = await import("../src/solve/packing/index.ts");
   const stop = new SharedArrayBuffer(4);
   const input: WorkerInput = { task, stop };
-  const { pack } = await import("../src/solve/packing/index.ts");
-  // Nothing is awaited before its events have listeners.
   const worker = new Worker(new URL("./pack-worker.js", import.meta.url), { workerData: input });
   let onAbort = (): void => undefined;
   try {

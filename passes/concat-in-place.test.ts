@@ -211,7 +211,7 @@ describe("spoiled concatenations", () => {
 });
 
 test.each(["tfjs-cpu", "tfjs-wasm"])("a U-Net in NCHW joins its skips where they lie, on %s", async (name) => {
-  const model = await readModel(generateModel("unet", { levels: 3, width: 8, image: 32 }));
+  const model = await readModel(generateModel("unet", { levels: 3, width: 8, image: 64 }));
   const without = new Set(["channels-last", "concat-in-place"] as const);
   const apart = await compile(model, { target: name, without });
   const { plan } = await compile(model, { target: name, without: new Set(["channels-last"]) });

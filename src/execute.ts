@@ -34,6 +34,8 @@ export interface ExecuteOptions {
   readonly check?: boolean;
   /** Runs; the least time is reported. */
   readonly repeat?: number;
+  /** How WebGPU keeps writes from reads, see `LoadOptions`; other backends ignore it. */
+  readonly hazards?: LoadOptions["hazards"];
   /** Also measures each step, in one more run; needs `clock`. */
   readonly profile?: boolean;
   /** Seconds, from anywhere; without it no time is measured. */
@@ -78,7 +80,10 @@ export async function executePlan(plan: Plan, options: ExecuteOptions = {}): Pro
   const executor = await executorByName(options.backend ?? defaultBackend(plan));
   if (plan.calls.length > 0 && executor.name !== "webgpu")
     throw wrongBackend(executor.name, plan.target.name, plan.target.executor);
-  const executable = await executor.load(plan, { constant });
+  const executable = await executor.load(plan, {
+    constant,
+    ...(options.hazards === undefined ? {} : { hazards: options.hazards }),
+  });
   const now = options.clock ?? (() => 0);
   let seconds = Infinity;
   let results: Tensor[] = [];

@@ -74,10 +74,10 @@ export const recordedModels = (): readonly BenchModel[] => [
 ];
 
 /** Compiles a model for a target, with inputs for it: recorded ones where there are some. */
-export async function prepare(bench: BenchModel, target: string): Promise<Prepared> {
+export async function prepare(bench: BenchModel, target: string, half?: "weights" | "all"): Promise<Prepared> {
   const model = await readModel(bench.file());
   const given = bench.recorded === undefined ? [] : await readTensors(bench.recorded, "input");
-  const { plan } = await compile(model, { ...bindings(bench.name, model, given), target });
+  const { plan } = await compile(model, { ...bindings(bench.name, model, given), target, half });
   const inputs = plan.inputs.map((id, i) => {
     const tensor = given[i];
     return tensor ? { ...tensor, shape: plan.values[id]!.shape } : trialInput(plan, i, 0);

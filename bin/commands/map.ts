@@ -10,6 +10,7 @@ export const mapCommand: Command = {
   examples: [
     ["$0 map game.json", "latency, what mapping nothing costs, and a bound that no plan can pass"],
     ["$0 map game.json --agent regal", "the mapping of a trained agent, beside the same bound"],
+    ["$0 map game.json --slices 4", "parts of large values may be fast while the rest is slow"],
     ["$0 map game.json --budget 50000 --json", "search for longer; one JSON document"],
   ],
   options: (yargs) =>
@@ -22,12 +23,16 @@ export const mapCommand: Command = {
         choices: ["muzero", "alphazero", "regal"],
         describe: "search by this agent alone, after the bound and the heuristics",
       })
+      .option("slices", {
+        type: "string",
+        describe: "let parts of large values be fast: cut each into so many slices",
+      })
       .option("weights", {
         type: "string",
         describe: "weights of the agent (train-mapper); those shipped where left out",
       }),
   async run(flags) {
-    const { mapMemory, readGame } = await import("../../src/solve/mapping/index.ts");
+    const { mapMemory, mapSplit, readGame } = await import("../../src/solve/mapping/index.ts");
     const { formatSeconds } = await import("../../src/report/bytes.ts");
     const file = required(flags, "game");
     const budget = text(flags, "budget");
@@ -38,29 +43,33 @@ export const mapCommand: Command = {
       ...(budget === undefined ? {} : { budget: count("--budget", budget, 1, await errors()) }),
       seed: count("--seed", text(flags, "seed") ?? "0", 0, await errors()),
     };
+    const given = text(flags, "slices");
+    const slices = given === undefined ? 1 : count("--slices", given, 2, await errors());
     const started = performance.now();
     const line = progressLine();
     try {
-      const result = mapMemory(problem, {
+      const params: MapParams = {
         ...options,
         shouldStop: stopRequested,
         onProgress: ({ method, seconds, bound, evaluations, budget: whole }) =>
           line.update(
             `${method}: ${formatSeconds(seconds)}, bound ${formatSeconds(bound)}, ${evaluations} of ${whole} evaluations`,
           ),
-      });
+      };
+      const split = slices > 1 ? mapSplit(problem, slices, params) : undefined;
+      const result = split?.result ?? mapMemory(problem, params);
       line.done();
       const { seconds, allSlowSeconds, bound, gap, method, evaluations } = result;
       const wallSeconds = (performance.now() - started) / 1000;
       if (isSet(flags, "json")) {
         const { allFastSeconds, stallSeconds, copiedBytes, proof, methods } = result;
         process.stdout.write(
-          `${JSON.stringify({ seconds, allSlowSeconds, bound, gap, method, evaluations, wallSeconds, allFastSeconds, stallSeconds, copiedBytes, proof, methods })}\n`,
+          `${JSON.stringify({ seconds, allSlowSeconds, bound, gap, method, evaluations, wallSeconds, allFastSeconds, stallSeconds, copiedBytes, proof, methods, ...(split === undefined ? {} : { slices, anySplitBound: split.anySplitBound }) })}\n`,
         );
       } else {
         const ratio = seconds > 0 ? allSlowSeconds / seconds : 1;
         process.stdout.write(
-          `${formatSeconds(seconds)} (all slow ${formatSeconds(allSlowSeconds)}, ${ratio.toFixed(3)}x; bound ${formatSeconds(bound)}, gap ${(100 * gap).toFixed(3)}%) by ${method}, ${evaluations} evaluations, ${wallSeconds.toFixed(2)} s; simulated\n`,
+          `${formatSeconds(seconds)} (all slow ${formatSeconds(allSlowSeconds)}, ${ratio.toFixed(3)}x; bound ${formatSeconds(bound)}, gap ${(100 * gap).toFixed(3)}%) by ${method}, ${evaluations} evaluations, ${wallSeconds.toFixed(2)} s; simulated${split === undefined ? "" : `\nlarge values in ${slices} slices; no split of any kind takes less than ${formatSeconds(split.anySplitBound)}`}\n`,
         );
       }
       return stopRequested() ? 130 : 0;

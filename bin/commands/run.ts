@@ -35,6 +35,12 @@ export const runCommand: Command = {
         type: "string",
         describe: "write the step times as trace events (Perfetto, chrome://tracing)",
       })
+      .option("hazards", {
+        type: "string",
+        choices: ["arena", "banks"],
+        default: "arena",
+        describe: "webgpu: one buffer a memory, as planned, or up to three, which run a little faster in more bytes",
+      })
       .option("repeat", { type: "string", default: "1", describe: "runs; the least time is reported" }),
   async run(flags) {
     const { readPlan } = await import("../../src/plan/read.ts");
@@ -56,6 +62,7 @@ export const runCommand: Command = {
       seed: whole("--seed", required(flags, "seed")),
       check: isSet(flags, "check"),
       repeat: Math.max(1, whole("--repeat", required(flags, "repeat"))),
+      hazards: required(flags, "hazards") as "arena" | "banks",
       clock: () => performance.now() / 1000,
       profile: isSet(flags, "profile") || text(flags, "trace") !== undefined,
       ...(backend === undefined ? {} : { backend }),

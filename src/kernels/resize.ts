@@ -54,7 +54,7 @@ const cubic = (distance: number, a: number): number => {
 const triangle = (distance: number): number => Math.max(0, 1 - Math.abs(distance));
 
 /** Taps of one dim. Antialiasing widens the filter when the image shrinks. */
-function tapsOf(call: KernelCall, scaling: Scaling): Taps {
+function tapsOf(call: Pick<KernelCall, "attrs">, scaling: Scaling): Taps {
   const mode = textAttr(call.attrs, "mode");
   const coordinateMode = textAttr(call.attrs, "coordinates");
   const coordinate = COORDINATE[coordinateMode]!;
@@ -102,23 +102,39 @@ const identity = (size: number): Taps => ({
   outside: new Uint8Array(size),
 });
 
+/** Taps of every dim. */
+function allTaps(call: Pick<KernelCall, "attrs">, from: readonly number[], to: readonly number[]): Taps[] {
+  const scales = call.attrs.get("scales");
+  invariant(Array.isArray(scales), "Resize was called without scales");
+  const roi = intsAttr(call.attrs, "roi");
+  const cropped = textAttr(call.attrs, "coordinates") === "tf_crop_and_resize";
+  return from.map((input, d) => {
+    const scale = Number(scales[d]);
+    const output = to[d]!;
+    return scale === 1 && input === output && !cropped
+      ? identity(input)
+      : tapsOf(call, { input, output, scale, roi: [roi[d]!, roi[d + from.length]!] });
+  });
+}
+
+/** For every dim and position of the result the position it copies, where a resize does no more than copy. */
+export function copiedPositions(
+  call: Pick<KernelCall, "attrs">,
+  from: readonly number[],
+  to: readonly number[],
+): readonly Int32Array[] | undefined {
+  if (textAttr(call.attrs, "mode") !== "nearest") return undefined;
+  const taps = allTaps(call, from, to);
+  return taps.some(({ outside }) => outside.includes(1)) ? undefined : taps.map(({ index }) => index);
+}
+
 /** attrs: scales, roi (starts, then ends), mode, coordinates, nearest, cubic_a, exclude_outside, antialias, extrapolation. */
 const resize: Kernel = (call) => {
   const x = operand(call, 0);
   const y = result(call);
   const rank = x.shape.length;
-  const scales = call.attrs.get("scales");
-  invariant(Array.isArray(scales), "Resize was called without scales");
-  const roi = intsAttr(call.attrs, "roi");
   const extrapolation = numberAttr(call.attrs, "extrapolation");
-  const cropped = textAttr(call.attrs, "coordinates") === "tf_crop_and_resize";
-  const taps = x.shape.map((input, d) => {
-    const scale = Number(scales[d]);
-    const output = y.shape[d]!;
-    return scale === 1 && input === output && !cropped
-      ? identity(input)
-      : tapsOf(call, { input, output, scale, roi: [roi[d]!, roi[d + rank]!] });
-  });
+  const taps = allTaps(call, x.shape, y.shape);
   const strides = stridesOf(x.shape);
   const read = reader(x);
   const write = writer(y);

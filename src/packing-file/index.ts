@@ -1,11 +1,10 @@
 /** Packing problems as files: MiniMalloc's CSV and the same as JSON, told apart by their first character. */
 import { limitExceeded, malformedPacking } from "../errors.ts";
 import { csvReader, type CsvReader } from "./csv-reader.ts";
-import { readPackingJson } from "./json.ts";
 import { DEFAULT_LIMITS, type PackingFile, type PackingFileLimits } from "./types.ts";
 
 export { csvText } from "./csv-writer.ts";
-export { jsonText } from "./json.ts";
+export { jsonText } from "./json-writer.ts";
 export type { PackingFile, PackingFileLimits } from "./types.ts";
 
 /**
@@ -32,7 +31,11 @@ export async function readPackingFile(
     else if (json.length > 0) json.length = 0;
     if (isJson !== true) (csv ??= csvReader(name, all)).push(chunk);
   }
-  if (isJson === true) return readPackingJson(decoded(json, total, name), name, all);
+  if (isJson === true) {
+    // Its schema takes longer to load than most tables to read.
+    const { readPackingJson } = await import("./json.ts");
+    return readPackingJson(decoded(json, total, name), name, all);
+  }
   return (csv ?? csvReader(name, all)).finish();
 }
 

@@ -68,7 +68,7 @@ describe("the tensorflow executor, on a stand-in for the native binding", () => 
   });
 
   test("frees what the plan says is dead", async () => {
-    const { plan, constant } = await prepare("resnet", { depth: 18, image: 32, width: 4, classes: 5 });
+    const { plan, constant } = await prepare("unet", { levels: 3, width: 4, image: 64 });
     const executor = await tensorflowExecutor(loaded);
     const peakOf = async (unplanned: boolean): Promise<{ live: number; counted: number }> => {
       const executable = await executor.load(plan, { constant, unplanned });

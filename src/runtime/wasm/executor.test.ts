@@ -105,6 +105,25 @@ const CASES: readonly Case[] = [
       by: "own",
     })),
   ),
+  // Right operands that change every run, which TensorFlow.js would pack once.
+  ...[0, 1].flatMap((transA): Case[] =>
+    [1, 2, 6].map((m) => ({
+      op: "Gemm",
+      inputs: [transA === 1 ? [5, m] : [m, 5], [5, 11], [11]],
+      attrs: { transA },
+      output: [m, 11],
+      by: "own",
+    })),
+  ),
+  {
+    op: "Gemm",
+    inputs: [
+      [3, 5],
+      [5, 7],
+    ],
+    output: [3, 7],
+    by: "own",
+  },
   {
     op: "ConvTranspose",
     inputs: [[2, 6, 5, 4]],
@@ -134,6 +153,27 @@ const CASES: readonly Case[] = [
     output: out,
     by: "own",
   })),
+  {
+    op: "Conv",
+    inputs: [[2, 6, 31]],
+    weights: [[4, 3, 5], [4]],
+    attrs: { kernel_shape: [5], pads: [2, 1], strides: [2], group: 2 },
+    output: [2, 4, 15],
+    by: "own",
+  },
+  { op: "Softmax", inputs: [[2, 5, 7]], attrs: { axis: 1 }, output: [2, 5, 7], by: "own" },
+  { op: "Softmax", inputs: [[2, 5, 7]], attrs: { axis: 2 }, output: [2, 5, 7], by: "tfjs" },
+  ...["Neg", "Abs", "Exp"].map((op): Case => ({ op, inputs: [[3, 7]], output: [3, 7], by: "own" })),
+  {
+    op: "Concat",
+    inputs: [
+      [3, 2],
+      [3, 5],
+    ],
+    attrs: { axis: 1 },
+    output: [3, 7],
+    by: "own",
+  },
   ...[5, 4, 1].map((size): Case => ({
     op: "LRN",
     inputs: [[2, 7, 3, 5]],

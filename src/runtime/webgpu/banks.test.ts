@@ -1,7 +1,7 @@
 /** Banks: operands of a dispatch lie in other buffers than its result, and the results are the arena's bit for bit. */
 import { afterAll, describe, expect, test } from "vitest";
 import { generateModel } from "../../../models/index.ts";
-import { compile, readModel, type Plan } from "../../index.ts";
+import { compile, executePlan, readModel, type Plan } from "../../index.ts";
 import { bytesOf } from "../../kernels/access.ts";
 import { importModel } from "../../onnx/import.ts";
 import { constantReader, trialInput } from "../index.ts";
@@ -63,5 +63,12 @@ describe.skipIf(reason !== undefined)("on a GPU", () => {
     expect(banks.peakBytes).toBeGreaterThan(arena.peakBytes);
     arena.dispose();
     banks.dispose();
+  });
+
+  test("executePlan and its check take the option", async () => {
+    const { model, plan } = await planOf(...MODELS[0]);
+    const banks = await executePlan(plan, { model, hazards: "banks", check: true });
+    expect(banks.check).toMatchObject({ equal: true });
+    expect(banks.peakBytes).toBeGreaterThan((await executePlan(plan, { model })).peakBytes);
   });
 });

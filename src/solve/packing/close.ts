@@ -42,7 +42,7 @@ export function close(best: Incumbent, aim: Aim, switches: Switches, effort: Eff
     if (best.height > capacity && capacity > lowest()) attempt(capacity, placements);
     // A goal above the bound is all that is asked for.
     while (!done() && attempt(lowest(), placements));
-    for (let fraction = 0.5; !done() && fraction < 0.9;) {
+    for (let fraction = 0.5; !done();) {
       const low = lowest();
       const high = Math.min(best.height, capacity + 1);
       const middle = next(low + Math.floor((high - low) * fraction));

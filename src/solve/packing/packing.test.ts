@@ -341,3 +341,17 @@ describe("bad problems", () => {
       expect(pack({ buffers })).toMatchObject({ height: 0, lowerBound: 0, status: "optimal" });
   });
 });
+
+it("refuses fixed buffers exactly where two of them collide", () => {
+  const fixed = withMore(boxes(12), fc.integer({ min: 0, max: 14 }), (buffer, offset) => ({ ...buffer, offset }));
+  const collide = (a: PackingBuffer, b: PackingBuffer): boolean =>
+    a.lower < b.upper && b.lower < a.upper && a.offset! < b.offset! + b.size && b.offset! < a.offset! + a.size;
+  fc.assert(
+    fc.property(fixed, (buffers) => {
+      const anyTwo = buffers.some((a, i) => buffers.slice(0, i).some((b) => collide(a, b)));
+      if (anyTwo) expect(() => pack({ buffers })).toThrow(/collides with/);
+      else expect(pack({ buffers }).offsets).toEqual(buffers.map(({ offset }) => offset));
+    }),
+    { numRuns: 2000 },
+  );
+});

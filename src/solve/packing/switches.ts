@@ -22,6 +22,7 @@ const TECHNIQUES = [
   "noGoods",
   "weights",
   "locality",
+  "adapt",
 ] as const satisfies readonly (keyof PackingParams)[];
 
 export type Technique = (typeof TECHNIQUES)[number];

@@ -106,6 +106,8 @@ export interface PackingParams {
   readonly weights?: boolean;
   /** Stay near the section that failed last. */
   readonly locality?: boolean;
+  /** Half of the restarts choose like those that packed to greater heights. */
+  readonly adapt?: boolean;
 }
 
 /**

@@ -56,10 +56,11 @@ export const add = op(0x6a);
 export const sub = op(0x6b);
 export const mul = op(0x6c);
 export const and = op(0x71);
+export const equalI = op(0x46);
 const geS = op(0x4e);
 
 /** select: the first where the condition holds. */
-const choose = (a: Code, b: Code, condition: Code): Code => [...a, ...b, ...condition, 0x1b];
+export const choose = (a: Code, b: Code, condition: Code): Code => [...a, ...b, ...condition, 0x1b];
 const lessS = op(0x48);
 export const minI = (a: Code, b: Code): Code => choose(a, b, lessS(a, b));
 export const maxI = (a: Code, b: Code): Code => choose(b, a, lessS(a, b));
@@ -71,6 +72,7 @@ export const subF = op(0x93);
 export const mulF = op(0x94);
 export const divF = op(0x95);
 export const sqrtF = op(0x91);
+export const greaterF = op(0x5e);
 export const toFloat = op(0xb2);
 export const loadF = (address: Code, offset = 0): Code => [...address, 0x2a, 2, ...unsigned(offset)];
 
@@ -120,16 +122,62 @@ export const mulV = simd(0xe6);
 export const divV = simd(0xe7);
 export const minV = simd(0xe8);
 export const maxV = simd(0xe9);
+/** The second where it is more, else the first: a NaN that comes second is passed over. One instruction, where maxV takes eight. */
+export const moreV = simd(0xeb);
+export const absV = simd(0xe0);
 export const negV = simd(0xe1);
 export const sqrtV = simd(0xe3);
 export const nearestV = simd(0x6a);
 export const truncV = simd(0xf8);
+export const lessV = simd(0x43);
+/** The first without the bits of the second. */
+export const withoutV = simd(0x4f);
+/** Bits of the first where the third has ones, of the second elsewhere. */
+export const selectV = simd(0x52);
+export const equalInts = simd(0x37);
+/** Four bytes at an address, as four integers. */
+export const loadBytes = (address: Code): Code => [
+  ...loadOne(address),
+  0xfd,
+  ...unsigned(0x89),
+  0xfd,
+  ...unsigned(0xa9),
+];
+/** One byte in all lanes, as integers. */
+export const loadByteSplat = (address: Code): Code => [...address, 0x2d, 0, 0, 0xfd, 0x11];
+/** Lanes of two vectors: 0 to 3 of the first, 4 to 7 of the second. */
+export const shuffle = (a: Code, b: Code, lanes: readonly number[]): Code => [
+  ...a,
+  ...b,
+  0xfd,
+  0x0d,
+  ...lanes.flatMap((index) => [4 * index, 4 * index + 1, 4 * index + 2, 4 * index + 3]),
+];
 export const addInts = simd(0xae);
 export const shiftLeft = simd(0xab);
 
 /** Sum of the four lanes. */
 export const sumLanes = (value: Local): Code =>
   addF(addF(lane(get(value), 0), lane(get(value), 1)), addF(lane(get(value), 2), lane(get(value), 3)));
+
+export const maxF = op(0x97);
+/** Largest of the four lanes. */
+export const maxLanes = (value: Local): Code =>
+  maxF(maxF(lane(get(value), 0), lane(get(value), 1)), maxF(lane(get(value), 2), lane(get(value), 3)));
+
+const minF = op(0x96);
+/** Smallest of the four lanes. */
+export const minLanes = (value: Local): Code =>
+  minF(minF(lane(get(value), 0), lane(get(value), 1)), minF(lane(get(value), 2), lane(get(value), 3)));
+
+/** The sums of the lanes of four vectors, in the lanes of one. */
+export function sumsOf(vectors: readonly Local[]): Code {
+  const [a, b, c, d] = vectors.map(get) as [Code, Code, Code, Code];
+  const pair = (x: Code, y: Code): Code => addV(shuffle(x, y, [0, 4, 1, 5]), shuffle(x, y, [2, 6, 3, 7]));
+  // pair(x, y) leaves half sums x, y, x, y.
+  const [low, high] = [pair(a, b), pair(c, d)];
+  return addV(shuffle(low, high, [0, 1, 4, 5]), shuffle(low, high, [2, 3, 6, 7]));
+}
 
 /** `for (; counter < end; counter += step) body`, from where `counter` stands. */
 export const forUp = (counter: Local, end: Code, step: number, body: Code): Code =>

@@ -1,16 +1,20 @@
 /** y = f(x) over float32 elements; x and y may be one. */
 import {
   add,
+  absV,
   addV,
   and,
+  divV,
   forUp,
   get,
   int,
   load,
   loadOne,
   mulV,
+  negV,
   seq,
   set,
+  sqrtV,
   store,
   storeOne,
   sub,
@@ -57,8 +61,32 @@ const gated =
 
 const half = (x: Local): Code => mulV(vector(0.5), addV(vector(1), get(x)));
 
+const simple =
+  (of: (x: Code) => Code): Into =>
+  (x) =>
+    set(x, of(get(x)));
+
 /** Parameters of each: x, y, bytes. */
 export const ELEMENTWISE: readonly WasmFunction[] = [
+  elementwise("negative", simple(negV)),
+  elementwise("absolute", simple(absV)),
+  elementwise("root", simple(sqrtV)),
+  elementwise(
+    "reciprocal",
+    simple((x) => divV(vector(1), x)),
+  ),
+  elementwise(
+    "square",
+    simple((x) => mulV(x, x)),
+  ),
+  elementwise(
+    "cube",
+    simple((x) => mulV(mulV(x, x), x)),
+  ),
+  // The square of what it is of half, so that it runs over and under where float32 does.
+  elementwise("wideExp", (x, local) =>
+    seq(set(x, mulV(get(x), vector(0.5))), expInto(x, local), set(x, mulV(get(x), get(x)))),
+  ),
   elementwise("exp", expInto),
   elementwise("erf", erfInto),
   elementwise("tanh", tanhInto),

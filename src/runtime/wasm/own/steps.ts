@@ -6,9 +6,19 @@
 import type { TensorType } from "../../../ir/types.ts";
 import { broadcastStrides, forEachIndex, sizeOf } from "../../../kernels/access.ts";
 import { isAllFloat32, tfjsCall, type StepShape } from "../tfjs-kernels.ts";
+import { attention } from "./attention.ts";
+import { multiHeadAttention, packedAttention } from "./contrib-attention.ts";
+import { groupQueryAttention } from "./group-query-attention.ts";
+import { conv } from "./conv.ts";
 import { convTranspose } from "./conv-transpose.ts";
+import { gather, gatherElements } from "./gather.ts";
 import { groupedConv } from "./grouped-conv.ts";
 import type { OwnFunctions } from "./index.ts";
+import { lstm } from "./lstm.ts";
+import { concat, expand, slice, split, transpose } from "./moves.ts";
+import { REDUCTIONS } from "./reduce.ts";
+import { resize } from "./resize.ts";
+import { rotaryEmbedding } from "./rotary.ts";
 
 /** Where a step's tensors are. */
 export interface StepPlaces {
@@ -47,6 +57,38 @@ const elementwise =
       },
     };
   };
+
+/** One exponent for all. Of 2 and 3, which is what graphs have, the powers are products. */
+const pow: OwnSelector = ({ inputs, outputs, attrs }) => {
+  const [x, exponent] = inputs;
+  const y = outputs[0];
+  if (!x || !exponent || !y || sizeOf(exponent.shape) !== 1 || attrs.has("bShape")) return undefined;
+  const count = sizeOf(x.shape);
+  if (sizeOf(y.shape) !== count) return undefined;
+  return {
+    scratch: [],
+    bind({ functions, input, output, heap }) {
+      const [square, cube] = [functions["square"]!, functions["cube"]!];
+      const [from, to] = [input(0), output(0)];
+      const [read, power, write] = [
+        new Float32Array(heap, from, count),
+        new Float32Array(heap, input(1), 1),
+        new Float32Array(heap, to, count),
+      ];
+      return () => {
+        const by = power[0]!;
+        if (by === 2) square(from, to, FLOAT * count);
+        else if (by === 3) cube(from, to, FLOAT * count);
+        // IEEE 754 and JavaScript differ for a base of 1 and for one of -1 with an infinite exponent.
+        else
+          for (let i = 0; i < count; i++) {
+            const base = read[i]!;
+            write[i] = base === 1 || (base === -1 && Math.abs(by) === Infinity) ? 1 : base ** by;
+          }
+      };
+    },
+  };
+};
 
 const layerNorm: OwnSelector = ({ inputs, outputs, attrs }) => {
   const [x, scale, bias] = inputs;
@@ -130,22 +172,40 @@ const matMul: OwnSelector = ({ inputs, outputs }) => {
   };
 };
 
-/** A B' with B's rows along k, as exporters write linear layers; bias of one number a column. */
+/** Bias of one number a column, or none. A B' with both along k goes by dot products; a left operand along m wants alpha 1. */
 const gemm: OwnSelector = ({ inputs, outputs, attrs }) => {
   const [a, b, c] = inputs;
   const output = outputs[0];
-  if (!a || !b || !output || attrs.get("transA") === 1 || attrs.get("transB") !== 1 || attrs.has("activation"))
-    return undefined;
+  if (!a || !b || !output || attrs.has("activation")) return undefined;
   const [m, n] = output.shape as [number, number];
-  const k = a.shape[1]!;
+  const [left, right] = [attrs.get("transA") === 1, attrs.get("transB") === 1];
+  const k = a.shape[left ? 0 : 1]!;
   if (c && (attrs.get("beta") !== 1 || sizeOf(c.shape) !== n || c.shape.at(-1) !== n)) return undefined;
   const alpha = Number(attrs.get("alpha"));
+  if (right)
+    return left
+      ? undefined
+      : {
+          scratch: [],
+          bind({ functions, input, output: to }) {
+            const f = functions["dots"]!;
+            const [x, w, result, bias] = [input(0), input(1), to(0), c ? input(2) : 0];
+            return () => f(x, w, result, bias, m, n, k, alpha);
+          },
+        };
+  if (alpha !== 1) return undefined;
   return {
     scratch: [],
-    bind({ functions, input, output: to }) {
-      const f = functions["dots"]!;
-      const [left, right, result, bias] = [input(0), input(1), to(0), c ? input(2) : 0];
-      return () => f(left, right, result, bias, m, n, k, alpha);
+    bind({ functions, input, output: to, heap }) {
+      const f = c ? functions["addProduct"]! : functions["product"]!;
+      const [x, w, result] = [input(0), input(1), to(0)];
+      const rows = new Float32Array(heap, result, m * n);
+      const bias = c && new Float32Array(heap, input(2), n);
+      const [aRow, aColumn] = left ? [FLOAT, FLOAT * m] : [FLOAT * k, FLOAT];
+      return () => {
+        if (bias) for (let i = 0; i < m; i++) rows.set(bias, i * n);
+        f(x, w, result, m, n, k, aRow, aColumn, FLOAT * n, FLOAT * n);
+      };
     },
   };
 };
@@ -182,6 +242,25 @@ const batchNorm: OwnSelector = ({ inputs, outputs, attrs }) => {
   };
 };
 
+/**
+ * Along an axis that is not the last; along the last, TensorFlow.js's is faster. attrs: count (elements
+ * normalised together), inner (their distance).
+ */
+const softmax: OwnSelector = ({ inputs, outputs, attrs }) => {
+  const [x] = inputs;
+  const [count, inner] = [Number(attrs.get("count")), Number(attrs.get("inner"))];
+  if (!x || !outputs[0] || inner === 1) return undefined;
+  const blocks = sizeOf(x.shape) / (count * inner);
+  return {
+    scratch: [],
+    bind({ functions, input, output }) {
+      const f = functions["softmaxColumns"]!;
+      const [from, to] = [input(0), output(0)];
+      return () => f(from, to, blocks, count, FLOAT * inner);
+    },
+  };
+};
+
 /** Krizhevsky's exponent only: it needs no power function. */
 const lrn: OwnSelector = ({ inputs, outputs, attrs }) => {
   const [x] = inputs;
@@ -206,19 +285,48 @@ const SELECTORS: ReadonlyMap<string, OwnSelector> = new Map([
   ["Sigmoid", elementwise(() => "sigmoid")],
   ["Tanh", elementwise(() => "tanh")],
   ["Erf", elementwise(() => "erf")],
+  ["Exp", elementwise(() => "wideExp")],
+  ["Neg", elementwise(() => "negative")],
+  ["Abs", elementwise(() => "absolute")],
+  ["Sqrt", elementwise(() => "root")],
+  ["Reciprocal", elementwise(() => "reciprocal")],
+  ["Pow", pow],
+  ...REDUCTIONS,
   ["LayerNormalization", layerNorm],
   ["RMSNormalization", rmsNorm],
   ["GroupNormalization", groupNorm],
   ["MatMul", matMul],
   ["Gemm", gemm],
   ["BatchNormalizationNHWC", batchNorm],
+  ["Conv", conv],
   ["ConvNHWC", groupedConv],
   ["ConvTranspose", convTranspose],
   ["LRN", lrn],
+  ["LSTM", lstm],
+  ["Resize", resize],
+  ["Softmax", softmax],
+]);
+
+/** Those with operands of other types, which they look at themselves. */
+const MIXED: ReadonlyMap<string, OwnSelector> = new Map([
+  ["Attention", attention],
+  ["ContribAttention", packedAttention],
+  ["MultiHeadAttention", multiHeadAttention],
+  ["GroupQueryAttention", groupQueryAttention],
+  ["RotaryEmbedding", rotaryEmbedding],
+  ["Gather", gather],
+  ["GatherElements", gatherElements],
+  ["Concat", concat],
+  ["Split", split],
+  ["Slice", slice],
+  ["Expand", expand],
+  ["Transpose", (step) => (tfjsCall("Transpose", step) === undefined ? transpose(step) : undefined)],
 ]);
 
 /** How our kernels compute a step (results without scratch), or undefined where they don't. */
 export function ownStep(kernel: string, step: StepShape): OwnStep | undefined {
+  const mixed = MIXED.get(kernel);
+  if (mixed !== undefined) return mixed(step);
   const selector = SELECTORS.get(kernel);
   return selector !== undefined && isAllFloat32(step) ? selector(step) : undefined;
 }

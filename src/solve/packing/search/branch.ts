@@ -5,10 +5,10 @@
  * without any order among buffers. Components that no buffer joins any more are solved one by one.
  */
 import { hashOf, isKnown, remember } from "./no-goods.ts";
-import { clearQueues, hang, place, propagate, setFloor, setLeast } from "./propagate.ts";
+import { hang, place, propagate, raiseFloor, setLeast } from "./propagate.ts";
 import type { Search } from "./run.ts";
 import { chooseSection } from "./section.ts";
-import { SKY, undo } from "./state.ts";
+import { listNear, SKY, undo } from "./state.ts";
 
 export const SOLVED = 0;
 export const FAILED = 1;
@@ -123,7 +123,8 @@ function solveNode(search: Search, from: number, to: number): Outcome {
 
 /** Pushes who can lie at the bottom of the section, the best first; returns the largest as wide as the valley, or -1. */
 function listCandidates(search: Search, section: number, valleyFrom: number, valleyTo: number): number {
-  const { state, tricks, priority, value, exactWidth, levelTop } = search;
+  const { state, tricks, priority, value } = search;
+  const { exactWidth, levelTop } = search.choices;
   const { memberStart, members, alive, least, floor, ceiling, from, to, size } = state;
   const h = floor[section]!;
   const first = search.candidateTop;
@@ -176,7 +177,7 @@ function branchOnSpan(
   last: number,
 ): Outcome {
   const { state } = search;
-  const { memberStart, members, alive, least, size, ceiling, kind } = state;
+  const { near, least, size, ceiling, kind } = state;
   const { floorTop, leastTop, placedTop } = state;
   if (place(state, span)) {
     const outcome = solveRange(search, from, to);
@@ -185,13 +186,12 @@ function branchOnSpan(
     if (outcome !== FAILED) return outcome;
   } else undo(state, floorTop, leastTop, placedTop);
   let above = SKY;
-  for (let s = valleyFrom; s < valleyTo; s++)
-    for (let q = memberStart[s]!, end = q + alive[s]!; q < end; q++) {
-      const d = members[q]!;
-      if (state.from[d]! >= valleyFrom && state.to[d]! <= valleyTo) continue;
-      const top = least[d]! + size[d]!;
-      if (top < above) above = top;
-    }
+  for (let i = 0, count = listNear(state, valleyFrom, valleyTo); i < count; i++) {
+    const d = near[i]!;
+    if (state.from[d]! >= valleyFrom && state.to[d]! <= valleyTo) continue;
+    const top = least[d]! + size[d]!;
+    if (top < above) above = top;
+  }
   if (above + size[span]! > ceiling[section]!) return FAILED;
   // Its twins are no better off.
   for (let i = first; i < last; i++) {
@@ -258,41 +258,29 @@ function branchOnSection(
  */
 function raiseBottom(search: Search, section: number, second: number, first: number, last: number): boolean {
   const { state, tricks } = search;
-  const { memberStart, members, alive, least, size, from, to } = state;
+  const { near, least, size, from, to } = state;
   const h = state.floor[section]!;
   let raised = second;
   for (let i = first; i < last; i++) {
     const b = search.candidates[i]!;
-    for (let s = from[b]!, stop = to[b]!; s < stop; s++)
-      for (let q = memberStart[s]!, end = q + alive[s]!; q < end; q++) {
-        const d = members[q]!;
-        if (d === b) continue;
-        const top = least[d]! + size[d]!;
-        if (top < raised) raised = top;
-      }
+    for (let k = 0, count = listNear(state, from[b]!, to[b]!); k < count; k++) {
+      const d = near[k]!;
+      const top = least[d]! + size[d]!;
+      if (top < raised && d !== b) raised = top;
+    }
   }
   if (raised + state.total[section]! > state.ceiling[section]!) {
     state.weight[section]! += 0.1;
     return false;
   }
-  if (!setFloor(state, section, raised)) {
-    clearQueues(state);
-    return false;
-  }
-  if (!propagate(state)) return false;
+  if (!raiseFloor(state, section, raised)) return false;
   if (!tricks.waste) return true;
   for (let i = first; i < last; i++) {
     const b = search.candidates[i]!;
     const above = h + size[b]!;
     let blocked = false;
-    for (let s = from[b]!, stop = to[b]!; s < stop && !blocked; s++)
-      for (let q = memberStart[s]!, end = q + alive[s]!; q < end; q++) {
-        const d = members[q]!;
-        if (d !== b && least[d]! < above) {
-          blocked = true;
-          break;
-        }
-      }
+    for (let k = 0, count = listNear(state, from[b]!, to[b]!); k < count && !blocked; k++)
+      blocked = near[k] !== b && least[near[k]!]! < above;
     if (!blocked) return false;
   }
   return true;

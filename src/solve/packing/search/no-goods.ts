@@ -4,6 +4,7 @@
  * same 64 bits: less likely than a memory error.
  */
 import type { Search } from "./run.ts";
+import { SKY } from "./state.ts";
 
 export interface NoGoods {
   readonly mask: number;
@@ -30,7 +31,7 @@ export function hashOf(search: Search, from: number, to: number): void {
   let b = Math.imul(to + 1, 19349663) ^ roof;
   for (let s = from; s < to; s++) {
     const height = floor[s]!;
-    const folded = (height % 4294967296) ^ (height / 4294967296);
+    const folded = height === SKY ? 1 : height ^ (height / 4294967296);
     a = Math.imul(a ^ folded, 0x85ebca6b);
     a ^= a >>> 13;
     a ^= hashA[s]!;

@@ -6,6 +6,7 @@
 import { seededRandom } from "../../random.ts";
 import type { Boxes } from "../boxes.ts";
 import { FAILED, LIMIT, SOLVED, STOPPED, solveRange, type Outcome } from "./branch.ts";
+import { keepChoices, nextChoices, type Choices } from "./choices.ts";
 import { forget, noGoodTable, type NoGoods } from "./no-goods.ts";
 import { propagateAll } from "./propagate.ts";
 import { searchState, setCapacity, undo, type SearchState } from "./state.ts";
@@ -21,6 +22,7 @@ export interface SearchTricks {
   readonly noGoods: boolean;
   readonly weights: boolean;
   readonly locality: boolean;
+  readonly adapt: boolean;
 }
 
 export interface Search {
@@ -45,11 +47,9 @@ export interface Search {
   readonly components: Int32Array;
   componentTop: number;
 
-  /** How this run chooses: see `chooseSection` and `listCandidates`. */
-  weighted: boolean;
-  attraction: number;
-  exactWidth: number;
-  levelTop: number;
+  /** How this run chooses; how runs chose that packed everything, at any capacity. */
+  choices: Choices;
+  readonly solved: Choices[];
   readonly priority: Float64Array;
   readonly value: Float64Array;
 
@@ -89,10 +89,8 @@ export function newSearch(boxes: Boxes, tricks: SearchTricks, seed: number): Sea
     // Components of one level of recursion are disjoint, and a level has at least one buffer placed.
     components: new Int32Array(4 * (boxes.sections.count + n) + 16),
     componentTop: 0,
-    weighted: false,
-    attraction: 0,
-    exactWidth: 1,
-    levelTop: 1,
+    choices: nextChoices([], all, () => 0),
+    solved: [],
     priority: new Float64Array(n),
     value: new Float64Array(n),
     section: 0,
@@ -113,14 +111,8 @@ function luby(i: number): number {
   return (1 << k) - 1 === i ? 1 << (k - 1) : luby(i - (1 << (k - 1)) + 1);
 }
 
-const EXPONENTS = [
-  [1, 0],
-  [0, 1],
-  [1, 1],
-  [2, 1],
-  [1, 2],
-  [3, 1],
-] as const;
+/** Length of a run: most packings are found in short ones, proofs and the hardest packings take long ones. */
+const lengthOf = (run: number): number => (run % 2 === 1 ? 1 : luby(Math.floor(run / 8) + 1));
 
 /**
  * Whether the boxes fit in `capacity` bytes: SOLVED leaves their offsets, in units, in `offsets`; FAILED is a
@@ -145,22 +137,18 @@ export function decide(
   const { floorTop, leastTop, placedTop } = state;
   let run = search.runs.get(units) ?? 0;
   for (; outcome === LIMIT && !search.mustStop(); run++) {
-    const pick = (n: number): number => Math.floor(random() * n);
-    search.weighted = all.weights && random() < 0.5;
-    const [byWidth, bySize] = EXPONENTS[pick(EXPONENTS.length)]!;
-    const noise = random() < 0.5 ? 0.1 : 0.4;
-    search.exactWidth = random() < 0.5 ? 1 : 20;
-    search.levelTop = random() < 0.5 ? 1 : 20;
-    search.attraction = all.locality ? [0, 5, 20][pick(3)]! : 0;
+    const choices = nextChoices(search.solved, all, random);
+    search.choices = choices;
     for (let i = 0; i < state.count; i++)
-      priority[i] = width[i]! ** byWidth * size[i]! ** bySize * (1 + noise * (random() - 0.5));
+      priority[i] = width[i]! ** choices.byWidth * size[i]! ** choices.bySize * (1 + choices.noise * (random() - 0.5));
     state.conflict = -1;
     search.candidateTop = 0;
     search.componentTop = 0;
     search.depth = 0;
-    search.nodesLeft = all.lubyRestarts ? (1.2 * state.count + 20) * luby(Math.floor(run / 4) + 1) : Infinity;
+    search.nodesLeft = all.lubyRestarts ? (1.2 * state.count + 20) * lengthOf(run) : Infinity;
     outcome = solveRange(search, 0, state.sections);
-    if (outcome !== SOLVED) undo(state, floorTop, leastTop, placedTop);
+    if (outcome === SOLVED) keepChoices(search.solved, choices);
+    else undo(state, floorTop, leastTop, placedTop);
     if (!all.lubyRestarts && outcome === LIMIT) break;
   }
   search.runs.set(units, run);

@@ -7,8 +7,10 @@ import { SKY, type SearchState } from "./state.ts";
  * its valley and the least place above the bottom that a buffer there can take.
  */
 export function chooseSection(search: Search, from: number, to: number): boolean {
-  const { state, weighted, attraction, capacity } = search;
-  const { floor, size, total, ceiling, weight, conflict, stale } = state;
+  const { state, capacity } = search;
+  const { weighted, attraction } = search.choices;
+  const { floor, size, total, ceiling, weight, conflict, stale, alive, crossing } = state;
+  const scale = 50 / capacity;
   const findForced = search.tricks.forced;
   search.rangeFrom = from;
   search.rangeTo = to;
@@ -23,14 +25,21 @@ export function chooseSection(search: Search, from: number, to: number): boolean
       let alone = -1;
       let aloneNext = SKY;
       for (let t = s; t < end; t++) {
+        const slack = (ceiling[t]! - h - total[t]!) * scale;
+        const factor = weighted ? Math.sqrt(weight[t]!) : 1;
+        let away = 0;
+        if (attraction > 0 && conflict >= 0) {
+          const distance = t > conflict ? t - conflict : conflict - t;
+          away = distance < 20 ? attraction * distance * 0.05 : attraction;
+        }
         if (stale[t] === 1) {
+          if (t > s && stale[t - 1] === 0 && crossing[t] === alive[t] && alive[t - 1] === alive[t]) lookBack(state, t);
           // Not worth a look where it can't be chosen anyway: all that is missed are forced buffers, for now.
-          const least = ((ceiling[t]! - h - total[t]!) / capacity) * 50 + 1;
-          if ((weighted ? least / Math.sqrt(weight[t]!) : least) >= best) {
+          else if ((slack + 1) / factor + away < best) look(state, t);
+          else {
             alone = -1;
             continue;
           }
-          look(state, t);
         }
         const choices = state.choices[t]!;
         const next = state.second[t]!;
@@ -51,13 +60,7 @@ export function chooseSection(search: Search, from: number, to: number): boolean
           }
         } else alone = -1;
         if (forced) continue;
-        const slack = ceiling[t]! - h - total[t]!;
-        let score = (slack / capacity) * 50 + choices;
-        if (weighted) score /= Math.sqrt(weight[t]!);
-        if (attraction > 0 && conflict >= 0) {
-          const distance = t > conflict ? t - conflict : conflict - t;
-          score += distance < 20 ? attraction * distance * 0.05 : attraction;
-        }
+        const score = (slack + choices) / factor + away;
         if (score < best) {
           best = score;
           search.section = t;
@@ -91,6 +94,14 @@ function look(state: SearchState, t: number): void {
   state.lowest[t] = who;
   state.second[t] = next;
   state.stale[t] = 0;
+}
+
+/** The section before has the same buffers and floor. */
+function lookBack({ choices, lowest, second, stale }: SearchState, t: number): void {
+  choices[t] = choices[t - 1]!;
+  lowest[t] = lowest[t - 1]!;
+  second[t] = second[t - 1]!;
+  stale[t] = 0;
 }
 
 function push(search: Search, b: number): void {

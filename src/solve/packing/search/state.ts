@@ -25,6 +25,11 @@ export interface SearchState {
   /** Where buffer b lies among the members of section s: place[b's pairStart + s]. */
   readonly pairStart: Int32Array;
   readonly place: Int32Array;
+  /** Buffers by the section that they start in: starters[starterStart[s]] to starters[starterStart[s + 1] - 1]. */
+  readonly starterStart: Int32Array;
+  readonly starters: Int32Array;
+  /** Result of `listNear`. */
+  readonly near: Int32Array;
   /** Buffers with the same number are interchangeable. */
   readonly kind: Int32Array;
   /** Whether alignments, pins or the topmost buffers' sizes ask for more than the sections tell. */
@@ -54,13 +59,15 @@ export interface SearchState {
   readonly lowest: Int32Array;
   readonly second: Float64Array;
 
-  /** Sections with a risen floor; sections whose watch has lost its support. */
-  readonly raised: Int32Array;
-  raisedCount: number;
-  readonly isRaised: Uint8Array;
-  readonly orphaned: Int32Array;
-  orphanedCount: number;
-  readonly isOrphaned: Uint8Array;
+  /**
+   * Sections of buffers whose least offset changed lie in [changedFrom, changedTo): those where the sum of `changes` so far
+   * is above 0. Empty outside of propagation.
+   */
+  readonly changes: Int32Array;
+  changedFrom: number;
+  changedTo: number;
+  /** Result of a sweep: pairs of sections. */
+  readonly runs: Int32Array;
 
   /** Trails: (section, floor, watch), (buffer, least), buffer or ~buffer where it went to the ceiling. */
   floorTrail: Float64Array;
@@ -107,6 +114,12 @@ export function searchState(boxes: Boxes): SearchState {
       members[next[s]!++] = i;
     }
   }
+  const starterStart = new Int32Array(sections + 1);
+  for (let i = 0; i < n; i++) starterStart[from[i]! + 1]!++;
+  for (let s = 0; s < sections; s++) starterStart[s + 1]! += starterStart[s]!;
+  const starters = new Int32Array(n);
+  const nextStarter = starterStart.slice();
+  for (let i = 0; i < n; i++) starters[nextStarter[from[i]!]!++] = i;
   const pad = new Float64Array(sections);
   if (rules !== undefined)
     for (let i = 0; i < n; i++) for (let s = from[i]!; s < to[i]!; s++) pad[s] = Math.max(pad[s]!, rules.pad[i]!);
@@ -131,6 +144,9 @@ export function searchState(boxes: Boxes): SearchState {
     members,
     pairStart,
     place,
+    starterStart,
+    starters,
+    near: new Int32Array(n),
     kind: kindsOf(boxes),
     strict: rules !== undefined,
     alignment: rules?.alignment ?? new Float64Array(0),
@@ -148,12 +164,10 @@ export function searchState(boxes: Boxes): SearchState {
     choices: new Int32Array(sections),
     lowest: new Int32Array(sections),
     second: new Float64Array(sections),
-    raised: new Int32Array(sections),
-    raisedCount: 0,
-    isRaised: new Uint8Array(sections),
-    orphaned: new Int32Array(sections),
-    orphanedCount: 0,
-    isOrphaned: new Uint8Array(sections),
+    changes: new Int32Array(sections + 1),
+    changedFrom: sections,
+    changedTo: 0,
+    runs: new Int32Array(2 * sections),
     floorTrail: new Float64Array(1 << 12),
     floorTop: 0,
     leastTrail: new Float64Array(1 << 12),
@@ -204,6 +218,42 @@ export function setCapacity(state: SearchState, bytes: number): boolean {
   return within;
 }
 
+/** Leaves in `near` the buffers, not placed, that are alive in any of sections [from, to); returns their number. */
+export function listNear(state: SearchState, from: number, to: number): number {
+  const { memberStart, members, alive, starterStart, starters, offset, near } = state;
+  let count = 0;
+  for (let q = memberStart[from]!, end = q + alive[from]!; q < end; q++) near[count++] = members[q]!;
+  for (let q = starterStart[from + 1]!, end = starterStart[to]!; q < end; q++) {
+    const b = starters[q]!;
+    if (offset[b]! < 0) near[count++] = b;
+  }
+  return count;
+}
+
+/** Notes that something about buffer b changed. */
+export function noteChange(state: SearchState, b: number): void {
+  const first = state.from[b]!;
+  const last = state.to[b]!;
+  state.changes[first]!++;
+  state.changes[last]!--;
+  if (first < state.changedFrom) state.changedFrom = first;
+  if (last > state.changedTo) state.changedTo = last;
+}
+
+/** Forgets the changes; what was found of their sections no longer holds. */
+export function dropChanges(state: SearchState): void {
+  const { changes, stale, changedFrom, changedTo } = state;
+  let touched = 0;
+  for (let s = changedFrom; s < changedTo; s++) {
+    touched += changes[s]!;
+    changes[s] = 0;
+    if (touched > 0) stale[s] = 1;
+  }
+  if (changedFrom < changedTo) changes[changedTo] = 0;
+  state.changedFrom = state.sections;
+  state.changedTo = 0;
+}
+
 /** Moves a buffer that is being placed behind those of the section that are not. */
 export function takeOut(state: SearchState, b: number, s: number): void {
   const { members, pairStart, place, alive } = state;
@@ -214,6 +264,7 @@ export function takeOut(state: SearchState, b: number, s: number): void {
   place[pairStart[other]! + s] = at;
   members[last] = b;
   place[pairStart[b]! + s] = last;
+  if (s > state.from[b]!) state.crossing[s]!--;
   state.stale[s] = 1;
 }
 
@@ -235,8 +286,9 @@ export function undo(state: SearchState, floorTop: number, leastTop: number, pla
     top -= 2;
     const b = leastTrail[top]!;
     least[b] = leastTrail[top + 1]!;
-    for (let s = from[b]!, end = to[b]!; s < end; s++) stale[s] = 1;
+    noteChange(state, b);
   }
+  dropChanges(state);
   state.leastTop = top;
   top = state.placedTop;
   while (top > placedTop) {
