@@ -36,8 +36,8 @@ const buffers = Array.from({ length: 40 }, (_, i) => {
   const lower = (i * 7) % 30;
   return { lower, upper: lower + 1 + ((i * 5) % 12), size: 1 + ((i * 7919) % 997), alignment: i % 2 === 0 ? 512 : 1 };
 });
-const [alone, together] = await Promise.all([1, 2].map((workers) => packParallel({ buffers }, { budget: 300_000, workers })));
-if (alone === undefined || JSON.stringify(alone) !== JSON.stringify(together) || alone.steps < 400_000)
+const [alone, together] = await Promise.all([1, 2].map((workers) => packParallel({ buffers }, { budget: 600_000, workers })));
+if (alone === undefined || JSON.stringify(alone) !== JSON.stringify(together) || alone.steps < 1_000_000)
   throw new Error("threads give another packing");
 console.log(names, plan.summary.arenaBytes);
 `,

@@ -94,7 +94,11 @@ test("1, 2 and 3 workers give the same bytes, and those of the sources", { timeo
         expect(JSON.stringify(await fromSources(problem, { ...params, workers: 2 }))).toBe(one);
       },
     ),
-    { numRuns: 25 },
+    {
+      numRuns: 25,
+      // At least this one is left open by its first turn.
+      examples: [[{ buffers: aligned(40, 1) }, { seed: 0, budget: 20_000, strands: 4, minimize: true }, undefined]],
+    },
   );
   expect(threads.started).toBeGreaterThan(0);
 });
@@ -103,7 +107,7 @@ test("a challenging problem, over several epochs", async () => {
   const problem = { buffers: aligned(60, 5) };
   const threads = watchThreads();
   const results = [];
-  for (const workers of [1, 2, 3]) results.push(await packParallel(problem, { budget: 500_000, workers }));
+  for (const workers of [1, 2, 3]) results.push(await packParallel(problem, { budget: 2_000_000, workers }));
   expect(threads.started).toBe(5);
   expect(results[0]!.status).toBe("feasible");
   expect(results[1]).toEqual(results[0]);
@@ -157,7 +161,7 @@ test.each([1, 2])("a signal stops %i worker(s) with the best so far", async (wor
     signal: controller.signal,
     onProgress: (progress) => {
       seen.push(progress);
-      if (progress.steps > 300_000) controller.abort();
+      if (progress.steps > 700_000) controller.abort();
     },
   });
   expect(result.status).toBe("feasible");
@@ -171,15 +175,15 @@ test.each([1, 2])("a signal stops %i worker(s) with the best so far", async (wor
 
 test.each([1, 2])("so does shouldStop, with %i worker(s)", async (workers) => {
   let most = 0;
-  const shouldStop = (steps: number): boolean => ((most = Math.max(most, steps)), steps > 200_000);
+  const shouldStop = (steps: number): boolean => ((most = Math.max(most, steps)), steps > 700_000);
   const result = await packParallel(endless.problem, { ...endless.params, workers, shouldStop });
-  expect(most).toBeGreaterThan(200_000);
+  expect(most).toBeGreaterThan(700_000);
   expect(faultOfPacking(endless.problem, result.offsets)).toBeUndefined();
 });
 
 test.each([1, 2])("what a callback throws is what the caller gets, with %i worker(s)", async (workers) => {
   const onProgress = ({ steps }: PackingProgress): void => {
-    if (steps > 200_000) throw new Error("mine");
+    if (steps > 700_000) throw new Error("mine");
   };
   await expect(packParallel(endless.problem, { ...endless.params, workers, onProgress })).rejects.toThrow("mine");
 });

@@ -13,8 +13,8 @@ export interface Turn {
   readonly budget: number;
 }
 
-/** Steps of the opening: what greedy techniques solve takes fewer, and starting a thread takes longer. */
-const OPENING = 100_000;
+/** Steps of the opening, half a second at most: what most searches need, where threads would save next to nothing. */
+const OPENING = 500_000;
 /** All earlier epochs together cost a third of the last. */
 const GROWTH = 4;
 /** Steps for each buffer without which an epoch would repeat the greedy techniques and do nothing else. */
