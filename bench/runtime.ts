@@ -126,7 +126,7 @@ const roundedToWords = (bytes: number): number => Math.ceil(bytes / 4) * 4;
 
 async function memory(): Promise<void> {
   const header = ["model", "plan MB", "counted MB", "exact", "all MB", "tfjs MB", "ratio", "w/o weights", "<= 0.5"];
-  const wanted = (only === undefined ? LARGE : [...LARGE, ...FAMILIES]).filter(isWanted);
+  const wanted = only === undefined ? LARGE : [...LARGE, ...FAMILIES];
   const models = wanted.flatMap((bench) => [bench, { ...bench, name: `${bench.name}, float16`, half: true }]);
   const rows = await rowsOf(models, async (bench: BenchModel & { readonly half?: boolean }) => {
     const { plan, inputs, constant } = await prepare(bench, "tfjs-webgpu", bench.half === true ? "all" : undefined);

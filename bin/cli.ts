@@ -80,8 +80,8 @@ export async function runCommand(argv: readonly string[], version: string): Prom
 }
 
 /**
- * yargs renders the help of every command that it runs, for a failure that it would report itself: a third of the time that a
- * small command takes. Ours are reported elsewhere.
+ * yargs renders the help of every command that it runs, for a failure that it would report itself, and that takes small
+ * commands long. Ours are reported elsewhere.
  */
 function keepNoHelp(parser: object): void {
   interface Internals {

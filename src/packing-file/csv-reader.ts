@@ -9,7 +9,7 @@ import { collisionFault, faultOf, TOTAL_FAULT } from "./check.ts";
 import { readHeader, type Header } from "./columns.ts";
 import { canonicalIndex, integerAt, parseGaps } from "./fields.ts";
 import { identities } from "./identities.ts";
-import { collidingPins } from "./pins.ts";
+import { collidingPins } from "../solve/packing/pins.ts";
 import type { PackingFile, PackingFileLimits } from "./types.ts";
 
 const NEWLINE = 10;

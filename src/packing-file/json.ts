@@ -4,7 +4,7 @@ import { duplicateName, limitExceeded, malformedPacking } from "../errors.ts";
 import type { PackingBuffer, PackingProblem } from "../solve/packing/types.ts";
 import { collisionFault, faultOf, TOTAL_FAULT } from "./check.ts";
 import { columnsFor } from "./csv-writer.ts";
-import { collidingPins } from "./pins.ts";
+import { collidingPins } from "../solve/packing/pins.ts";
 import type { PackingFile, PackingFileLimits } from "./types.ts";
 
 const integer = z.number().int();

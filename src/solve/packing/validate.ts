@@ -1,5 +1,6 @@
 /** What every problem must keep before anything is packed. */
 import { invalidPacking } from "../../errors.ts";
+import { collidingPins } from "./pins.ts";
 import type { PackingBuffer, PackingProblem } from "./types.ts";
 
 /** Throws InputError `invalid-packing`: a buffer that makes no sense, fixed buffers that collide, sums above 2^53. */
@@ -32,7 +33,11 @@ export function checkProblem({ buffers, arenas = [] }: PackingProblem): void {
     for (let at: number | undefined = i; at !== undefined; at = buffers[at]?.inside?.buffer)
       if (steps++ > buffers.length) throw invalidPacking(i, "it lies inside itself");
   }
-  checkPins(buffers);
+  const collision = collidingPins(buffers);
+  if (collision === undefined) return;
+  const [other, i] = collision;
+  const { offset, id } = buffers[other]!;
+  throw invalidPacking(i, `fixed at ${buffers[i]!.offset}, it collides with buffer ${id ?? other}, fixed at ${offset}`);
 }
 
 function checkBuffer({ lower, upper, size, alignment = 1, offset = 0, gaps = [] }: PackingBuffer, i: number): void {
@@ -49,38 +54,5 @@ function checkBuffer({ lower, upper, size, alignment = 1, offset = 0, gaps = [] 
     last = gap.upper;
     if (gap.window !== undefined && !(gap.window[0] >= 0 && gap.window[0] <= gap.window[1] && gap.window[1] <= size))
       throw invalidPacking(i, `window [${gap.window[0]}, ${gap.window[1]}) of a gap`);
-  }
-}
-
-/** Plain fixed buffers must not collide; with gaps, aliases and arenas they may well share an address. */
-function checkPins(buffers: readonly PackingBuffer[]): void {
-  const pinned = buffers.flatMap((buffer, i) => {
-    const { offset, size, lower, upper, gaps = [], inside, arenas } = buffer;
-    const plain = offset !== undefined && size > 0 && upper > lower;
-    return plain && gaps.length === 0 && inside === undefined && arenas === undefined ? [{ ...buffer, offset, i }] : [];
-  });
-  pinned.sort((a, b) => a.lower - b.lower || a.i - b.i);
-  type Pin = (typeof pinned)[number];
-  // By offset, and apart from each other: only the neighbours of the next pin can collide with it, and go where they are dead.
-  const placed: Pin[] = [];
-  const makeWay = (at: number, pin: Pin): void => {
-    const other = placed[at]!;
-    if (other.upper > pin.lower)
-      throw invalidPacking(
-        pin.i,
-        `fixed at ${pin.offset}, it collides with buffer ${other.id ?? other.i}, fixed at ${other.offset}`,
-      );
-    placed.splice(at, 1);
-  };
-  for (const pin of pinned) {
-    let at = 0;
-    for (let end = placed.length; at < end;) {
-      const middle = (at + end) >> 1;
-      if (placed[middle]!.offset < pin.offset) at = middle + 1;
-      else end = middle;
-    }
-    while (at < placed.length && placed[at]!.offset < pin.offset + pin.size) makeWay(at, pin);
-    while (at > 0 && placed[at - 1]!.offset + placed[at - 1]!.size > pin.offset) makeWay(--at, pin);
-    placed.splice(at, 0, pin);
   }
 }

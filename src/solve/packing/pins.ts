@@ -1,5 +1,5 @@
 /** Fixed buffers that collide: found in a sweep over time, O(n log n) whatever the file holds. */
-import type { PackingBuffer } from "../solve/packing/types.ts";
+import type { PackingBuffer } from "./types.ts";
 
 /**
  * The first two fixed buffers, in order of time, that share bytes; undefined where none do. Buffers with
