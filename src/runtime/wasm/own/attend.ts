@@ -2,8 +2,10 @@
 import {
   add,
   addV,
+  alongRow,
   and,
   choose,
+  divV,
   equalInts,
   float,
   forUp,
@@ -12,8 +14,8 @@ import {
   int,
   intVector,
   load,
-  loadBytes,
   loadByteSplat,
+  loadBytes,
   loadOne,
   loadSplat,
   maxLanes,
@@ -21,9 +23,8 @@ import {
   mul,
   mulF,
   mulV,
-  divV,
-  seq,
   selectV,
+  seq,
   set,
   setRow,
   splat,
@@ -34,6 +35,7 @@ import {
   sumLanes,
   sumsOf,
   vector,
+  whole,
   type Code,
   type Local,
 } from "./code.ts";
@@ -47,19 +49,7 @@ import { defineFunction, type WasmFunction } from "./module.ts";
 const scores = defineFunction(
   "scores",
   ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "f32"],
-  (parameters, local) => {
-    const [q, k, s, m, n, bytes, qRow, kRow, sRow, scale] = parameters as [
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-    ];
+  ([q, k, s, m, n, bytes, qRow, kRow, sRow, scale], local) => {
     const [i, j, p, left, out] = Array.from({ length: 5 }, () => local("i32")) as [Local, Local, Local, Local, Local];
     const rights = Array.from({ length: 4 }, () => local("i32"));
     const sums = Array.from({ length: 8 }, () => local("v128"));
@@ -86,7 +76,7 @@ const scores = defineFunction(
         set(p, int(0)),
         forUp(
           p,
-          sub(get(bytes), and(get(bytes), int(15))),
+          whole(bytes),
           16,
           accumulate((address) => load(address)),
         ),
@@ -134,12 +124,11 @@ const DEEP = -1e10;
  * s += mask, less the largest of the mask, which no softmax sees: so that scores of which all have the usual
  * -10000 added keep their decimals. Parameters: s, mask, bytes.
  */
-const addMask = defineFunction("addMask", ["i32", "i32", "i32"], (parameters, local) => {
-  const [s, mask, bytes] = parameters as [Local, Local, Local];
+const addMask = defineFunction("addMask", ["i32", "i32", "i32"], ([s, mask, bytes], local) => {
   const [at, tops, top] = [local("i32"), local("v128"), local("f32")];
   return seq(
     set(tops, vector(-Infinity)),
-    forUp(at, sub(get(bytes), and(get(bytes), int(15))), 16, set(tops, maxV(get(tops), load(add(get(mask), get(at)))))),
+    forUp(at, whole(bytes), 16, set(tops, maxV(get(tops), load(add(get(mask), get(at)))))),
     forUp(at, get(bytes), 4, set(tops, maxV(get(tops), loadSplat(add(get(mask), get(at)))))),
     set(top, maxLanes(tops)),
     set(tops, splat(choose(get(top), float(0), greaterF(get(top), float(DEEP))))),
@@ -148,21 +137,19 @@ const addMask = defineFunction("addMask", ["i32", "i32", "i32"], (parameters, lo
 });
 
 /** x += row. Parameters: x, row, bytes. */
-const addRow = defineFunction("addRow", ["i32", "i32", "i32"], (parameters, local) => {
-  const [x, row, bytes] = parameters as [Local, Local, Local];
+const addRow = defineFunction("addRow", ["i32", "i32", "i32"], ([x, row, bytes], local) => {
   const at = local("i32");
   return setRow(x, at, bytes, (read) => addV(read(add(get(x), get(at))), read(add(get(row), get(at)))));
 });
 
 /** s = -Infinity where a byte of the mask is 0. Parameters: s, mask, bytes of s. */
-const keep = defineFunction("keep", ["i32", "i32", "i32"], (parameters, local) => {
-  const [s, mask, bytes] = parameters as [Local, Local, Local];
+const keep = defineFunction("keep", ["i32", "i32", "i32"], ([s, mask, bytes], local) => {
   const at = local("i32");
   const kept = (value: Code, byte: Code): Code => selectV(vector(-Infinity), value, equalInts(byte, intVector(0)));
   return seq(
     forUp(
       at,
-      sub(get(bytes), and(get(bytes), int(15))),
+      whole(bytes),
       16,
       seq(
         store(add(get(s), get(at)), kept(load(add(get(s), get(at))), loadBytes(get(mask)))),
@@ -182,8 +169,7 @@ const keep = defineFunction("keep", ["i32", "i32", "i32"], (parameters, local) =
 });
 
 /** s = cap tanh(s / cap). Parameters: s, bytes, cap. */
-const softcap = defineFunction("softcap", ["i32", "i32", "f32"], (parameters, local) => {
-  const [s, bytes, cap] = parameters as [Local, Local, Local];
+const softcap = defineFunction("softcap", ["i32", "i32", "f32"], ([s, bytes, cap], local) => {
   const [at, value, height] = [local("i32"), local("v128"), local("v128")];
   const step = (read: (address: Code) => Code, write: (address: Code, value: Code) => Code): Code =>
     seq(
@@ -191,27 +177,7 @@ const softcap = defineFunction("softcap", ["i32", "i32", "f32"], (parameters, lo
       tanhInto(value, local),
       write(add(get(s), get(at)), mulV(get(value), get(height))),
     );
-  return seq(
-    set(height, splat(get(cap))),
-    forUp(
-      at,
-      sub(get(bytes), and(get(bytes), int(15))),
-      16,
-      step(
-        (address) => load(address),
-        (address, result) => store(address, result),
-      ),
-    ),
-    forUp(
-      at,
-      get(bytes),
-      4,
-      step(
-        (address) => loadOne(address),
-        (address, result) => storeOne(address, result),
-      ),
-    ),
-  );
+  return seq(set(height, splat(get(cap))), alongRow(at, bytes, step));
 });
 
 export const SCORES: readonly WasmFunction[] = [scores, addMask, addRow, keep, softcap];

@@ -2,7 +2,6 @@
 import {
   add,
   addV,
-  and,
   divV,
   forUp,
   get,
@@ -22,27 +21,29 @@ import {
   storeOne,
   sub,
   vector,
+  whole,
   type Code,
   type Local,
 } from "./code.ts";
 import { defineFunction, type WasmFunction } from "./module.ts";
 
-const whole = (bytes: Local): Code => sub(get(bytes), and(get(bytes), int(15)));
-
 /** y = x factor + shift, row by row. Parameters: x, y, factor, shift, rows, bytes of a row. */
-const affine = defineFunction("affine", ["i32", "i32", "i32", "i32", "i32", "i32"], (parameters, local) => {
-  const [x, y, factor, shift, rows, bytes] = parameters as [Local, Local, Local, Local, Local, Local];
-  const row = local("i32");
-  const at = local("i32");
-  const value = (read: (address: Code) => Code): Code =>
-    addV(mulV(read(add(get(x), get(at))), read(add(get(factor), get(at)))), read(add(get(shift), get(at))));
-  return forUp(
-    row,
-    get(rows),
-    1,
-    seq(setRow(y, at, bytes, value), set(x, add(get(x), get(bytes))), set(y, add(get(y), get(bytes)))),
-  );
-});
+const affine = defineFunction(
+  "affine",
+  ["i32", "i32", "i32", "i32", "i32", "i32"],
+  ([x, y, factor, shift, rows, bytes], local) => {
+    const row = local("i32");
+    const at = local("i32");
+    const value = (read: (address: Code) => Code): Code =>
+      addV(mulV(read(add(get(x), get(at))), read(add(get(factor), get(at)))), read(add(get(shift), get(at))));
+    return forUp(
+      row,
+      get(rows),
+      1,
+      seq(setRow(y, at, bytes, value), set(x, add(get(x), get(bytes))), set(y, add(get(y), get(bytes)))),
+    );
+  },
+);
 
 /**
  * Local response normalisation across channels with beta 3/4, where t^(3/4) is sqrt(t sqrt(t)).
@@ -51,18 +52,7 @@ const affine = defineFunction("affine", ["i32", "i32", "i32", "i32", "i32", "i32
 const lrn = defineFunction(
   "lrn",
   ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "f32", "f32"],
-  (parameters, local) => {
-    const [x, y, images, channels, plane, before, after, bias, alpha] = parameters as [
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-    ];
+  ([x, y, images, channels, plane, before, after, bias, alpha], local) => {
     const [image, channel, at, from, end, other, near] = Array.from({ length: 7 }, () => local("i32")) as [
       Local,
       Local,

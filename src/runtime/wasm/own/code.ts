@@ -190,29 +190,42 @@ export const forUp = (counter: Local, end: Code, step: number, body: Code): Code
     [0x0c, 0, 0x0b, 0x0b],
   );
 
+/** Bytes of a row that whole vectors of four floats make up. */
+export const whole = (bytes: Local): Code => sub(get(bytes), and(get(bytes), int(15)));
+
 /**
- * Sets the floats of a row to what `value` makes at the offset in `at`: four at a time, then those left.
- * `value` gets how to read an address; `bytes` of the row, `y` its address.
+ * `step` at each offset of a row of floats, left in `at`, from where it stands: four at a time, then those left. It gets how to
+ * read and to write an address.
  */
-export const setRow = (y: Local, at: Local, bytes: Local, value: (read: (address: Code) => Code) => Code): Code =>
+export const alongRow = (
+  at: Local,
+  bytes: Local,
+  step: (read: (address: Code) => Code, write: (address: Code, value: Code) => Code) => Code,
+): Code =>
   seq(
-    set(at, int(0)),
     forUp(
       at,
-      sub(get(bytes), and(get(bytes), int(15))),
+      whole(bytes),
       16,
-      store(
-        add(get(y), get(at)),
-        value((address) => load(address)),
+      step(
+        (address) => load(address),
+        (address, value) => store(address, value),
       ),
     ),
     forUp(
       at,
       get(bytes),
       4,
-      storeOne(
-        add(get(y), get(at)),
-        value((address) => loadOne(address)),
+      step(
+        (address) => loadOne(address),
+        (address, value) => storeOne(address, value),
       ),
     ),
+  );
+
+/** Sets the floats of a row to what `value` makes at the offset in `at`; `bytes` of the row, `y` its address. */
+export const setRow = (y: Local, at: Local, bytes: Local, value: (read: (address: Code) => Code) => Code): Code =>
+  seq(
+    set(at, int(0)),
+    alongRow(at, bytes, (read, write) => write(add(get(y), get(at)), value(read))),
   );

@@ -1,23 +1,16 @@
 /** y = f(x) over float32 elements; x and y may be one. */
 import {
-  add,
   absV,
+  add,
   addV,
-  and,
+  alongRow,
   divV,
-  forUp,
   get,
-  int,
-  load,
-  loadOne,
   mulV,
   negV,
   seq,
   set,
   sqrtV,
-  store,
-  storeOne,
-  sub,
   vector,
   type Code,
   type Local,
@@ -30,24 +23,12 @@ import { defineFunction, type WasmFunction } from "./module.ts";
 type Into = (x: Local, local: (type: ValueType) => Local) => Code;
 
 const elementwise = (name: string, into: Into): WasmFunction =>
-  defineFunction(name, ["i32", "i32", "i32"], (parameters, local) => {
-    const [x, y, bytes] = parameters as [Local, Local, Local];
+  defineFunction(name, ["i32", "i32", "i32"], ([x, y, bytes], local) => {
     const at = local("i32");
     const value = local("v128");
     const step = into(value, local);
-    return seq(
-      forUp(
-        at,
-        sub(get(bytes), and(get(bytes), int(15))),
-        16,
-        seq(set(value, load(add(get(x), get(at)))), step, store(add(get(y), get(at)), get(value))),
-      ),
-      forUp(
-        at,
-        get(bytes),
-        4,
-        seq(set(value, loadOne(add(get(x), get(at)))), step, storeOne(add(get(y), get(at)), get(value))),
-      ),
+    return alongRow(at, bytes, (read, write) =>
+      seq(set(value, read(add(get(x), get(at)))), step, write(add(get(y), get(at)), get(value))),
     );
   });
 

@@ -2,24 +2,7 @@
  * LSTM with its usual activations: the gates' share of the inputs in one product for all steps, then a product
  * with the hidden states a step, all batch rows together.
  */
-import {
-  add,
-  addV,
-  and,
-  forUp,
-  get,
-  int,
-  load,
-  loadOne,
-  mulV,
-  seq,
-  set,
-  store,
-  storeOne,
-  sub,
-  type Code,
-  type Local,
-} from "./code.ts";
+import { add, addV, alongRow, get, mulV, seq, set, type Code, type Local } from "./code.ts";
 import { tanhInto } from "./math.ts";
 import { defineFunction, type WasmFunction } from "./module.ts";
 import type { OwnSelector } from "./steps.ts";
@@ -30,8 +13,7 @@ const FLOAT = 4;
  * c = forget c + input cell, h = output tanh(c). Parameters: gates (input, output, forget, cell, each as long
  * as the state), c, h, bytes of the state.
  */
-const lstmCell = defineFunction("lstmCell", ["i32", "i32", "i32", "i32"], (parameters, local) => {
-  const [gates, c, h, bytes] = parameters as [Local, Local, Local, Local];
+const lstmCell = defineFunction("lstmCell", ["i32", "i32", "i32", "i32"], ([gates, c, h, bytes], local) => {
   const [at, output, forget, cell] = Array.from({ length: 4 }, () => local("i32")) as [Local, Local, Local, Local];
   const value = local("v128");
   const step = (read: (address: Code) => Code, write: (address: Code, value: Code) => Code): Code => {
@@ -47,24 +29,7 @@ const lstmCell = defineFunction("lstmCell", ["i32", "i32", "i32", "i32"], (param
     set(output, add(get(gates), get(bytes))),
     set(forget, add(get(output), get(bytes))),
     set(cell, add(get(forget), get(bytes))),
-    forUp(
-      at,
-      sub(get(bytes), and(get(bytes), int(15))),
-      16,
-      step(
-        (address) => load(address),
-        (address, result) => store(address, result),
-      ),
-    ),
-    forUp(
-      at,
-      get(bytes),
-      4,
-      step(
-        (address) => loadOne(address),
-        (address, result) => storeOne(address, result),
-      ),
-    ),
+    alongRow(at, bytes, step),
   );
 });
 

@@ -9,17 +9,15 @@ export interface WasmFunction {
 }
 
 /** A function whose body is written with its parameters and whatever locals it asks for; it returns nothing. */
-export function defineFunction(
+export function defineFunction<const Types extends readonly ValueType[]>(
   name: string,
-  parameters: readonly ValueType[],
-  write: (parameters: readonly Local[], local: (type: ValueType) => Local) => Code,
+  parameters: Types,
+  write: (parameters: { readonly [K in keyof Types]: Local }, local: (type: ValueType) => Local) => Code,
 ): WasmFunction {
   const locals: ValueType[] = [];
   const local = (type: ValueType): Local => ({ index: parameters.length + locals.push(type) - 1, type });
-  const body = write(
-    parameters.map((type, index) => ({ index, type })),
-    local,
-  );
+  const places = parameters.map((type, index): Local => ({ index, type }));
+  const body = write(places as unknown as { readonly [K in keyof Types]: Local }, local); // one for each type
   return { name, parameters, locals, body };
 }
 

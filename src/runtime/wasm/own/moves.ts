@@ -2,7 +2,7 @@
 import { DTYPES } from "../../../ir/dtype.ts";
 import { broadcastStrides, sizeOf, stridesOf } from "../../../kernels/access.ts";
 import { ints, type StepShape } from "../tfjs-kernels.ts";
-import { add, and, forUp, get, int, load, loadOne, seq, set, store, storeOne, sub, type Local } from "./code.ts";
+import { add, forUp, get, int, seq, set, setRow, type Local } from "./code.ts";
 import { defineFunction, type WasmFunction } from "./module.ts";
 import type { OwnSelector, OwnStep } from "./steps.ts";
 
@@ -13,18 +13,7 @@ import type { OwnSelector, OwnStep } from "./steps.ts";
 const move = defineFunction(
   "move",
   ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"],
-  (parameters, local) => {
-    const [from, to, blocks, fromBlock, toBlock, runs, fromRun, toRun, bytes] = parameters as [
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-    ];
+  ([from, to, blocks, fromBlock, toBlock, runs, fromRun, toRun, bytes], local) => {
     const [block, run, at, x, y] = Array.from({ length: 5 }, () => local("i32")) as [Local, Local, Local, Local, Local];
     return forUp(
       block,
@@ -39,14 +28,7 @@ const move = defineFunction(
           get(runs),
           1,
           seq(
-            set(at, int(0)),
-            forUp(
-              at,
-              sub(get(bytes), and(get(bytes), int(15))),
-              16,
-              store(add(get(y), get(at)), load(add(get(x), get(at)))),
-            ),
-            forUp(at, get(bytes), 4, storeOne(add(get(y), get(at)), loadOne(add(get(x), get(at))))),
+            setRow(y, at, bytes, (read) => read(add(get(x), get(at)))),
             set(x, add(get(x), get(fromRun))),
             set(y, add(get(y), get(toRun))),
           ),

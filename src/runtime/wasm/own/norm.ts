@@ -3,7 +3,6 @@ import {
   add,
   addF,
   addV,
-  and,
   divF,
   float,
   forUp,
@@ -19,12 +18,12 @@ import {
   setRow,
   splat,
   sqrtF,
-  sub,
   subF,
   subV,
   sumLanes,
   toFloat,
   vector,
+  whole,
   type Code,
   type Local,
   type ValueType,
@@ -47,14 +46,13 @@ function moments(x: Local, bytes: Local, epsilon: Local, centred: boolean, local
   const total = local("f32");
   const mean = local("f32");
   const inverse = local("f32");
-  const whole = sub(get(bytes), and(get(bytes), int(15)));
   const count = toFloat([...get(bytes), 0x41, 2, 0x75]);
   const over = (term: Code, one: Code): Code =>
     seq(
       set(at, int(0)),
       set(sums, vector(0)),
       set(total, float(0)),
-      forUp(at, whole, 16, seq(set(value, load(add(get(x), get(at)))), set(sums, addV(get(sums), term)))),
+      forUp(at, whole(bytes), 16, seq(set(value, load(add(get(x), get(at)))), set(sums, addV(get(sums), term)))),
       forUp(at, get(bytes), 4, set(total, addF(get(total), one))),
       set(total, addF(get(total), sumLanes(sums))),
     );
@@ -76,25 +74,28 @@ function moments(x: Local, bytes: Local, epsilon: Local, centred: boolean, local
 
 /** Parameters: x, y, scale, bias, rows, bytes of a row, epsilon. Scale and bias are one row each. */
 const rowNorm = (name: string, centred: boolean, biased: boolean): WasmFunction =>
-  defineFunction(name, ["i32", "i32", "i32", "i32", "i32", "i32", "f32"], (parameters, local) => {
-    const [x, y, scale, bias, rows, bytes, epsilon] = parameters as [Local, Local, Local, Local, Local, Local, Local];
-    const row = local("i32");
-    const at = local("i32");
-    const { mean, inverse, code } = moments(x, bytes, epsilon, centred, local);
-    const shifted = (value: (address: Code) => Code): Code => {
-      const scaled = mulV(
-        mulV(subV(value(add(get(x), get(at))), splat(get(mean))), splat(get(inverse))),
-        value(add(get(scale), get(at))),
+  defineFunction(
+    name,
+    ["i32", "i32", "i32", "i32", "i32", "i32", "f32"],
+    ([x, y, scale, bias, rows, bytes, epsilon], local) => {
+      const row = local("i32");
+      const at = local("i32");
+      const { mean, inverse, code } = moments(x, bytes, epsilon, centred, local);
+      const shifted = (value: (address: Code) => Code): Code => {
+        const scaled = mulV(
+          mulV(subV(value(add(get(x), get(at))), splat(get(mean))), splat(get(inverse))),
+          value(add(get(scale), get(at))),
+        );
+        return biased ? addV(scaled, value(add(get(bias), get(at)))) : scaled;
+      };
+      return forUp(
+        row,
+        get(rows),
+        1,
+        seq(code, setRow(y, at, bytes, shifted), set(x, add(get(x), get(bytes))), set(y, add(get(y), get(bytes)))),
       );
-      return biased ? addV(scaled, value(add(get(bias), get(at)))) : scaled;
-    };
-    return forUp(
-      row,
-      get(rows),
-      1,
-      seq(code, setRow(y, at, bytes, shifted), set(x, add(get(x), get(bytes))), set(y, add(get(y), get(bytes)))),
-    );
-  });
+    },
+  );
 
 /**
  * Parameters: x, y, scale, bias, groups in all, groups of one image, channels of a group, bytes of a
@@ -103,18 +104,7 @@ const rowNorm = (name: string, centred: boolean, biased: boolean): WasmFunction 
 const groupNorm = defineFunction(
   "groupNorm",
   ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "f32"],
-  (parameters, local) => {
-    const [x, y, scale, bias, groups, period, channels, bytes, epsilon] = parameters as [
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-    ];
+  ([x, y, scale, bias, groups, period, channels, bytes, epsilon], local) => {
     const [group, channel, at, index, size] = Array.from({ length: 5 }, () => local("i32")) as [
       Local,
       Local,

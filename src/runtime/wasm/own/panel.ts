@@ -27,18 +27,7 @@ import { defineFunction, type WasmFunction } from "./module.ts";
 const taps = defineFunction(
   "taps",
   ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"],
-  (parameters, local) => {
-    const [x, y, rows, xRow, yRow, before, valid, bytes, step] = parameters as [
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-    ];
+  ([x, y, rows, xRow, yRow, before, valid, bytes, step], local) => {
     const [row, at, from] = [local("i32"), local("i32"), local("i32")];
     const zeros = (end: Local): Code => forUp(at, get(end), 4, storeOne(add(get(y), get(at)), vector(0)));
     return forUp(

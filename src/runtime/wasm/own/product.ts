@@ -2,6 +2,7 @@
 import {
   add,
   addF,
+  addF as plus,
   addV,
   and,
   forUp,
@@ -22,7 +23,7 @@ import {
   sub,
   sumLanes,
   vector,
-  addF as plus,
+  whole,
   type Code,
   type Local,
   type ValueType,
@@ -42,87 +43,84 @@ const below = (count: Local, unit: number): Code => sub(get(count), and(get(coun
  * to column of a, and from row to row of b and of c. `addProduct` adds to what c holds.
  */
 const product = (name: string, adds: boolean): WasmFunction =>
-  defineFunction(name, ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"], (parameters, local) => {
-    const [a, b, c, m, n, k, aRow, aColumn, bRow, cRow] = parameters as [
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-    ];
-    const [i, j, p, left, right, out] = Array.from({ length: 6 }, () => local("i32")) as [
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-    ];
-    const sums = Array.from({ length: 8 }, () => local("v128"));
-    const lanes = Array.from({ length: 2 }, () => local("v128"));
-    const value = local("v128");
-    const rowsAt = Array.from({ length: 4 }, () => local("i32"));
-    const tile = (rows: number, width: Width): Code => {
-      const vectors = vectorsOf(width);
-      const sum = (r: number, v: number): Local => sums[r * vectors + v]!;
-      return seq(
-        set(out, add(add(get(c), mul(get(i), get(cRow))), mul(get(j), int(4)))),
-        Array.from({ length: rows }, (_, r) =>
-          seq(
-            Array.from({ length: vectors }, (__, v) =>
-              set(sum(r, v), !adds ? vector(0) : width === 1 ? loadOne(get(out)) : load(get(out), 16 * v)),
-            ).flat(),
-            adds ? set(out, add(get(out), get(cRow))) : [],
+  defineFunction(
+    name,
+    ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"],
+    ([a, b, c, m, n, k, aRow, aColumn, bRow, cRow], local) => {
+      const [i, j, p, left, right, out] = Array.from({ length: 6 }, () => local("i32")) as [
+        Local,
+        Local,
+        Local,
+        Local,
+        Local,
+        Local,
+      ];
+      const sums = Array.from({ length: 8 }, () => local("v128"));
+      const lanes = Array.from({ length: 2 }, () => local("v128"));
+      const value = local("v128");
+      const rowsAt = Array.from({ length: 4 }, () => local("i32"));
+      const tile = (rows: number, width: Width): Code => {
+        const vectors = vectorsOf(width);
+        const sum = (r: number, v: number): Local => sums[r * vectors + v]!;
+        return seq(
+          set(out, add(add(get(c), mul(get(i), get(cRow))), mul(get(j), int(4)))),
+          Array.from({ length: rows }, (_, r) =>
+            seq(
+              Array.from({ length: vectors }, (__, v) =>
+                set(sum(r, v), !adds ? vector(0) : width === 1 ? loadOne(get(out)) : load(get(out), 16 * v)),
+              ).flat(),
+              adds ? set(out, add(get(out), get(cRow))) : [],
+            ),
+          ).flat(),
+          Array.from({ length: rows }, (_, r) =>
+            set(rowsAt[r]!, r === 0 ? get(left) : add(get(rowsAt[r - 1]!), get(aRow))),
+          ).flat(),
+          set(right, add(get(b), mul(get(j), int(4)))),
+          set(p, int(0)),
+          forUp(
+            p,
+            get(k),
+            1,
+            seq(
+              Array.from({ length: vectors }, (_, v) =>
+                set(lanes[v]!, width === 1 ? loadOne(get(right)) : load(get(right), 16 * v)),
+              ).flat(),
+              Array.from({ length: rows }, (_, r) =>
+                seq(
+                  set(value, loadSplat(get(rowsAt[r]!))),
+                  Array.from({ length: vectors }, (__, v) =>
+                    set(sum(r, v), addV(get(sum(r, v)), mulV(get(value), get(lanes[v]!)))),
+                  ).flat(),
+                  set(rowsAt[r]!, add(get(rowsAt[r]!), get(aColumn))),
+                ),
+              ).flat(),
+              set(right, add(get(right), get(bRow))),
+            ),
           ),
-        ).flat(),
-        Array.from({ length: rows }, (_, r) =>
-          set(rowsAt[r]!, r === 0 ? get(left) : add(get(rowsAt[r - 1]!), get(aRow))),
-        ).flat(),
-        set(right, add(get(b), mul(get(j), int(4)))),
-        set(p, int(0)),
-        forUp(
-          p,
-          get(k),
-          1,
-          seq(
-            Array.from({ length: vectors }, (_, v) =>
-              set(lanes[v]!, width === 1 ? loadOne(get(right)) : load(get(right), 16 * v)),
-            ).flat(),
-            Array.from({ length: rows }, (_, r) =>
-              seq(
-                set(value, loadSplat(get(rowsAt[r]!))),
-                Array.from({ length: vectors }, (__, v) =>
-                  set(sum(r, v), addV(get(sum(r, v)), mulV(get(value), get(lanes[v]!)))),
-                ).flat(),
-                set(rowsAt[r]!, add(get(rowsAt[r]!), get(aColumn))),
-              ),
-            ).flat(),
-            set(right, add(get(right), get(bRow))),
-          ),
-        ),
-        set(out, add(add(get(c), mul(get(i), get(cRow))), mul(get(j), int(4)))),
-        Array.from({ length: rows }, (_, r) =>
-          seq(
-            Array.from({ length: vectors }, (__, v) =>
-              width === 1 ? storeOne(get(out), get(sum(r, v))) : store(get(out), get(sum(r, v)), 16 * v),
-            ).flat(),
-            set(out, add(get(out), get(cRow))),
-          ),
-        ).flat(),
-      );
-    };
-    const down = (width: Width): Code => {
-      const along = (rows: number): Code =>
-        seq(tile(rows, width), set(left, add(get(left), mul(get(aRow), int(rows)))));
-      return seq(set(i, int(0)), set(left, get(a)), forUp(i, below(m, 4), 4, along(4)), forUp(i, get(m), 1, along(1)));
-    };
-    return seq(forUp(j, below(n, 8), 8, down(8)), forUp(j, below(n, 4), 4, down(4)), forUp(j, get(n), 1, down(1)));
-  });
+          set(out, add(add(get(c), mul(get(i), get(cRow))), mul(get(j), int(4)))),
+          Array.from({ length: rows }, (_, r) =>
+            seq(
+              Array.from({ length: vectors }, (__, v) =>
+                width === 1 ? storeOne(get(out), get(sum(r, v))) : store(get(out), get(sum(r, v)), 16 * v),
+              ).flat(),
+              set(out, add(get(out), get(cRow))),
+            ),
+          ).flat(),
+        );
+      };
+      const down = (width: Width): Code => {
+        const along = (rows: number): Code =>
+          seq(tile(rows, width), set(left, add(get(left), mul(get(aRow), int(rows)))));
+        return seq(
+          set(i, int(0)),
+          set(left, get(a)),
+          forUp(i, below(m, 4), 4, along(4)),
+          forUp(i, get(m), 1, along(1)),
+        );
+      };
+      return seq(forUp(j, below(n, 8), 8, down(8)), forUp(j, below(n, 4), 4, down(4)), forUp(j, get(n), 1, down(1)));
+    },
+  );
 
 /**
  * c = alpha a b' (+ bias): both operands contiguous along k, as in a linear layer whose weight is [n, k].
@@ -144,7 +142,6 @@ function dots(local: Scope, parameters: readonly Local[]): Code {
   const values = Array.from({ length: 2 }, () => local("v128"));
   const lanes = local("v128");
   const total = local("f32");
-  const whole = sub(get(bytes), and(get(bytes), int(15)));
   const tile = (rows: number, columns: number): Code => {
     const at = (r: number): Code => add(add(get(left), get(p)), r === 0 ? int(0) : get(bytes));
     const each = (write: (r: number, q: number, t: number) => Code): Code =>
@@ -157,7 +154,7 @@ function dots(local: Scope, parameters: readonly Local[]): Code {
       set(p, int(0)),
       forUp(
         p,
-        whole,
+        whole(bytes),
         16,
         seq(
           Array.from({ length: rows }, (_, r) => set(values[r]!, load(at(r)))).flat(),

@@ -4,7 +4,7 @@ import { ints } from "../tfjs-kernels.ts";
 import {
   add,
   addV,
-  and,
+  alongRow,
   forUp,
   get,
   int,
@@ -20,11 +20,10 @@ import {
   seq,
   set,
   splat,
-  store,
   storeOne,
-  sub,
   sumLanes,
   vector,
+  whole,
   type Code,
   type Local,
 } from "./code.ts";
@@ -50,12 +49,9 @@ const FOLDS: readonly Fold[] = [
   { name: "min", start: Infinity, combine: minV, lanes: minLanes, one: loadSplat },
 ];
 
-const whole = (bytes: Local): Code => sub(get(bytes), and(get(bytes), int(15)));
-
 /** Parameters: x, y, rows, bytes of a row, factor. */
 const rowsOf = ({ name, start, combine, lanes, one }: Fold): WasmFunction =>
-  defineFunction(`${name}Rows`, ["i32", "i32", "i32", "i32", "f32"], (parameters, local) => {
-    const [x, y, rows, bytes, factor] = parameters as [Local, Local, Local, Local, Local];
+  defineFunction(`${name}Rows`, ["i32", "i32", "i32", "i32", "f32"], ([x, y, rows, bytes, factor], local) => {
     const [row, at, value] = [local("i32"), local("i32"), local("v128")];
     const here = add(get(x), get(at));
     return forUp(
@@ -76,51 +72,37 @@ const rowsOf = ({ name, start, combine, lanes, one }: Fold): WasmFunction =>
 
 /** Parameters: x, y, blocks, rows of a block, bytes of a row, factor. */
 const columnsOf = ({ name, start, combine }: Fold): WasmFunction =>
-  defineFunction(`${name}Columns`, ["i32", "i32", "i32", "i32", "i32", "f32"], (parameters, local) => {
-    const [x, y, blocks, rows, bytes, factor] = parameters as [Local, Local, Local, Local, Local, Local];
-    const [block, row, at, from, value] = [local("i32"), local("i32"), local("i32"), local("i32"), local("v128")];
-    const column = (read: (address: Code) => Code, write: (address: Code, value: Code) => Code): Code =>
-      seq(
-        set(value, vector(start)),
-        set(row, int(0)),
-        set(from, add(get(x), get(at))),
-        forUp(
-          row,
-          get(rows),
-          1,
-          seq(set(value, combine(get(value), read(get(from)))), set(from, add(get(from), get(bytes)))),
+  defineFunction(
+    `${name}Columns`,
+    ["i32", "i32", "i32", "i32", "i32", "f32"],
+    ([x, y, blocks, rows, bytes, factor], local) => {
+      const [block, row, at, from, value] = [local("i32"), local("i32"), local("i32"), local("i32"), local("v128")];
+      const column = (read: (address: Code) => Code, write: (address: Code, value: Code) => Code): Code =>
+        seq(
+          set(value, vector(start)),
+          set(row, int(0)),
+          set(from, add(get(x), get(at))),
+          forUp(
+            row,
+            get(rows),
+            1,
+            seq(set(value, combine(get(value), read(get(from)))), set(from, add(get(from), get(bytes)))),
+          ),
+          write(add(get(y), get(at)), mulV(get(value), splat(get(factor)))),
+        );
+      return forUp(
+        block,
+        get(blocks),
+        1,
+        seq(
+          set(at, int(0)),
+          alongRow(at, bytes, column),
+          set(x, add(get(x), mul(get(rows), get(bytes)))),
+          set(y, add(get(y), get(bytes))),
         ),
-        write(add(get(y), get(at)), mulV(get(value), splat(get(factor)))),
       );
-    return forUp(
-      block,
-      get(blocks),
-      1,
-      seq(
-        set(at, int(0)),
-        forUp(
-          at,
-          whole(bytes),
-          16,
-          column(
-            (address) => load(address),
-            (address, result) => store(address, result),
-          ),
-        ),
-        forUp(
-          at,
-          get(bytes),
-          4,
-          column(
-            (address) => loadOne(address),
-            (address, result) => storeOne(address, result),
-          ),
-        ),
-        set(x, add(get(x), mul(get(rows), get(bytes)))),
-        set(y, add(get(y), get(bytes))),
-      ),
-    );
-  });
+    },
+  );
 
 /** attrs: axes, which lie together but for dims of 1. */
 const reduction =

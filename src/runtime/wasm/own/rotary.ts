@@ -4,7 +4,6 @@ import { sizeOf } from "../../../kernels/access.ts";
 import {
   add,
   addV,
-  and,
   forUp,
   get,
   int,
@@ -17,8 +16,8 @@ import {
   shuffle,
   store,
   storeOne,
-  sub,
   subV,
+  whole,
   type Code,
   type Local,
 } from "./code.ts";
@@ -32,95 +31,88 @@ const FLOAT = 4;
  * to head of x and of y, bytes of half the rotated part, bytes of a head: what is left of it is copied.
  */
 const rotate = (name: string, isInterleaved: boolean): WasmFunction =>
-  defineFunction(name, ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"], (parameters, local) => {
-    const [x, y, cos, sin, heads, xHead, yHead, half, bytes] = parameters as [
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-    ];
-    const [head, at, from, to] = Array.from({ length: 4 }, () => local("i32")) as [Local, Local, Local, Local];
-    const [a, b, c, s, low] = Array.from({ length: 5 }, () => local("v128")) as [Local, Local, Local, Local, Local];
-    /** Turns a and b by c and s: leaves the results in low and a. */
-    const turn = seq(
-      set(low, subV(mulV(get(c), get(a)), mulV(get(s), get(b)))),
-      set(a, addV(mulV(get(s), get(a)), mulV(get(c), get(b)))),
-    );
-    const pairs = (address: Local): Code => add(get(address), mul(get(at), int(2)));
-    const four: Code = isInterleaved
-      ? seq(
-          set(low, load(pairs(from))),
-          set(b, load(pairs(from), 16)),
-          set(a, shuffle(get(low), get(b), [0, 2, 4, 6])),
-          set(b, shuffle(get(low), get(b), [1, 3, 5, 7])),
-          turn,
-          store(pairs(to), shuffle(get(low), get(a), [0, 4, 1, 5])),
-          store(pairs(to), shuffle(get(low), get(a), [2, 6, 3, 7]), 16),
-        )
-      : seq(
-          set(a, load(add(get(from), get(at)))),
-          set(b, load(add(add(get(from), get(at)), get(half)))),
-          turn,
-          store(add(get(to), get(at)), get(low)),
-          store(add(add(get(to), get(at)), get(half)), get(a)),
-        );
-    const one: Code = isInterleaved
-      ? seq(
-          set(a, loadOne(pairs(from))),
-          set(b, loadOne(pairs(from), 4)),
-          turn,
-          storeOne(pairs(to), get(low)),
-          storeOne(pairs(to), get(a), 4),
-        )
-      : seq(
-          set(a, loadOne(add(get(from), get(at)))),
-          set(b, loadOne(add(add(get(from), get(at)), get(half)))),
-          turn,
-          storeOne(add(get(to), get(at)), get(low)),
-          storeOne(add(add(get(to), get(at)), get(half)), get(a)),
-        );
-    const angles = (read: (address: Code) => Code): Code =>
-      seq(set(c, read(add(get(cos), get(at)))), set(s, read(add(get(sin), get(at)))));
-    return seq(
-      set(from, get(x)),
-      set(to, get(y)),
-      forUp(
-        head,
-        get(heads),
-        1,
-        seq(
-          set(at, int(0)),
-          forUp(
-            at,
-            sub(get(half), and(get(half), int(15))),
-            16,
-            seq(
-              angles((address) => load(address)),
-              four,
+  defineFunction(
+    name,
+    ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"],
+    ([x, y, cos, sin, heads, xHead, yHead, half, bytes], local) => {
+      const [head, at, from, to] = Array.from({ length: 4 }, () => local("i32")) as [Local, Local, Local, Local];
+      const [a, b, c, s, low] = Array.from({ length: 5 }, () => local("v128")) as [Local, Local, Local, Local, Local];
+      /** Turns a and b by c and s: leaves the results in low and a. */
+      const turn = seq(
+        set(low, subV(mulV(get(c), get(a)), mulV(get(s), get(b)))),
+        set(a, addV(mulV(get(s), get(a)), mulV(get(c), get(b)))),
+      );
+      const pairs = (address: Local): Code => add(get(address), mul(get(at), int(2)));
+      const four: Code = isInterleaved
+        ? seq(
+            set(low, load(pairs(from))),
+            set(b, load(pairs(from), 16)),
+            set(a, shuffle(get(low), get(b), [0, 2, 4, 6])),
+            set(b, shuffle(get(low), get(b), [1, 3, 5, 7])),
+            turn,
+            store(pairs(to), shuffle(get(low), get(a), [0, 4, 1, 5])),
+            store(pairs(to), shuffle(get(low), get(a), [2, 6, 3, 7]), 16),
+          )
+        : seq(
+            set(a, load(add(get(from), get(at)))),
+            set(b, load(add(add(get(from), get(at)), get(half)))),
+            turn,
+            store(add(get(to), get(at)), get(low)),
+            store(add(add(get(to), get(at)), get(half)), get(a)),
+          );
+      const one: Code = isInterleaved
+        ? seq(
+            set(a, loadOne(pairs(from))),
+            set(b, loadOne(pairs(from), 4)),
+            turn,
+            storeOne(pairs(to), get(low)),
+            storeOne(pairs(to), get(a), 4),
+          )
+        : seq(
+            set(a, loadOne(add(get(from), get(at)))),
+            set(b, loadOne(add(add(get(from), get(at)), get(half)))),
+            turn,
+            storeOne(add(get(to), get(at)), get(low)),
+            storeOne(add(add(get(to), get(at)), get(half)), get(a)),
+          );
+      const angles = (read: (address: Code) => Code): Code =>
+        seq(set(c, read(add(get(cos), get(at)))), set(s, read(add(get(sin), get(at)))));
+      return seq(
+        set(from, get(x)),
+        set(to, get(y)),
+        forUp(
+          head,
+          get(heads),
+          1,
+          seq(
+            set(at, int(0)),
+            forUp(
+              at,
+              whole(half),
+              16,
+              seq(
+                angles((address) => load(address)),
+                four,
+              ),
             ),
-          ),
-          forUp(
-            at,
-            get(half),
-            4,
-            seq(
-              angles((address) => loadOne(address)),
-              one,
+            forUp(
+              at,
+              get(half),
+              4,
+              seq(
+                angles((address) => loadOne(address)),
+                one,
+              ),
             ),
+            set(at, mul(get(half), int(2))),
+            forUp(at, get(bytes), 4, storeOne(add(get(to), get(at)), loadOne(add(get(from), get(at))))),
+            set(from, add(get(from), get(xHead))),
+            set(to, add(get(to), get(yHead))),
           ),
-          set(at, mul(get(half), int(2))),
-          forUp(at, get(bytes), 4, storeOne(add(get(to), get(at)), loadOne(add(get(from), get(at))))),
-          set(from, add(get(from), get(xHead))),
-          set(to, add(get(to), get(yHead))),
         ),
-      ),
-    );
-  });
+      );
+    },
+  );
 
 /** RotaryEmbedding of ONNX and of com.microsoft. Operands: x, cosines, sines, position ids. */
 export const rotaryEmbedding: OwnSelector = ({ inputs, outputs, attrs }) => {

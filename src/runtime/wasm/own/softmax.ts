@@ -3,7 +3,7 @@ import {
   add,
   addF,
   addV,
-  and,
+  alongRow,
   divF,
   divV,
   float,
@@ -18,6 +18,7 @@ import {
   maxLanes,
   maxV,
   moreV,
+  mul,
   mulV,
   seq,
   set,
@@ -25,18 +26,15 @@ import {
   splat,
   store,
   storeOne,
-  sub,
   subV,
   sumLanes,
   vector,
-  mul,
+  whole,
   type Code,
   type Local,
 } from "./code.ts";
 import { weightInto } from "./math.ts";
 import { defineFunction, type WasmFunction } from "./module.ts";
-
-const whole = (bytes: Local): Code => sub(get(bytes), and(get(bytes), int(15)));
 
 /** Lowest finite float32: the top of a row of attention that keeps no key, whose weights are all 0. */
 const LOWEST = -3.4028234663852886e38;
@@ -45,8 +43,7 @@ const LOWEST = -3.4028234663852886e38;
  * One row of attention's scores into weights, in place. Parameters: row, bytes, sink: what has a weight
  * without a place (-Infinity: none).
  */
-const weights = defineFunction("weights", ["i32", "i32", "f32"], (parameters, local) => {
-  const [x, bytes, sink] = parameters as [Local, Local, Local];
+const weights = defineFunction("weights", ["i32", "i32", "f32"], ([x, bytes, sink], local) => {
   const [at, top, total] = [local("i32"), local("f32"), local("f32")];
   const [tops, value, sums] = [local("v128"), local("v128"), local("v128")];
   const here = add(get(x), get(at));
@@ -85,61 +82,53 @@ const weights = defineFunction("weights", ["i32", "i32", "f32"], (parameters, lo
 });
 
 /** x and y may be one. Parameters: x, y, blocks, count along the axis, bytes from one to the next. */
-const softmaxColumns = defineFunction("softmaxColumns", ["i32", "i32", "i32", "i32", "i32"], (parameters, local) => {
-  const [x, y, blocks, count, bytes] = parameters as [Local, Local, Local, Local, Local];
-  const [block, at, k, from, to] = Array.from({ length: 5 }, () => local("i32")) as [Local, Local, Local, Local, Local];
-  const [tops, value, sums] = [local("v128"), local("v128"), local("v128")];
-  const along = (body: Code): Code =>
-    seq(
-      set(k, int(0)),
-      set(from, add(get(x), get(at))),
-      set(to, add(get(y), get(at))),
-      forUp(k, get(count), 1, seq(body, set(from, add(get(from), get(bytes))), set(to, add(get(to), get(bytes))))),
+const softmaxColumns = defineFunction(
+  "softmaxColumns",
+  ["i32", "i32", "i32", "i32", "i32"],
+  ([x, y, blocks, count, bytes], local) => {
+    const [block, at, k, from, to] = Array.from({ length: 5 }, () => local("i32")) as [
+      Local,
+      Local,
+      Local,
+      Local,
+      Local,
+    ];
+    const [tops, value, sums] = [local("v128"), local("v128"), local("v128")];
+    const along = (body: Code): Code =>
+      seq(
+        set(k, int(0)),
+        set(from, add(get(x), get(at))),
+        set(to, add(get(y), get(at))),
+        forUp(k, get(count), 1, seq(body, set(from, add(get(from), get(bytes))), set(to, add(get(to), get(bytes))))),
+      );
+    const columns = (read: (address: Code) => Code, write: (address: Code, value: Code) => Code): Code =>
+      seq(
+        set(tops, vector(-Infinity)),
+        along(set(tops, moreV(get(tops), read(get(from))))),
+        set(sums, vector(0)),
+        along(
+          seq(
+            set(value, subV(read(get(from)), get(tops))),
+            weightInto(value, local),
+            write(get(to), get(value)),
+            set(sums, addV(get(sums), get(value))),
+          ),
+        ),
+        set(sums, divV(vector(1), get(sums))),
+        along(write(get(to), mulV(read(get(to)), get(sums)))),
+      );
+    return forUp(
+      block,
+      get(blocks),
+      1,
+      seq(
+        set(at, int(0)),
+        alongRow(at, bytes, columns),
+        set(x, add(get(x), mul(get(count), get(bytes)))),
+        set(y, add(get(y), mul(get(count), get(bytes)))),
+      ),
     );
-  const columns = (read: (address: Code) => Code, write: (address: Code, value: Code) => Code): Code =>
-    seq(
-      set(tops, vector(-Infinity)),
-      along(set(tops, moreV(get(tops), read(get(from))))),
-      set(sums, vector(0)),
-      along(
-        seq(
-          set(value, subV(read(get(from)), get(tops))),
-          weightInto(value, local),
-          write(get(to), get(value)),
-          set(sums, addV(get(sums), get(value))),
-        ),
-      ),
-      set(sums, divV(vector(1), get(sums))),
-      along(write(get(to), mulV(read(get(to)), get(sums)))),
-    );
-  return forUp(
-    block,
-    get(blocks),
-    1,
-    seq(
-      set(at, int(0)),
-      forUp(
-        at,
-        whole(bytes),
-        16,
-        columns(
-          (address) => load(address),
-          (address, result) => store(address, result),
-        ),
-      ),
-      forUp(
-        at,
-        get(bytes),
-        4,
-        columns(
-          (address) => loadOne(address),
-          (address, result) => storeOne(address, result),
-        ),
-      ),
-      set(x, add(get(x), mul(get(count), get(bytes)))),
-      set(y, add(get(y), mul(get(count), get(bytes)))),
-    ),
-  );
-});
+  },
+);
 
 export const SOFTMAXES: readonly WasmFunction[] = [weights, softmaxColumns];
