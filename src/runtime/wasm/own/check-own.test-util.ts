@@ -10,6 +10,7 @@ import { ownFunctions, type OwnFunctions } from "./index.ts";
 import { ownStep } from "./steps.ts";
 import type { WasmMemory } from "./webassembly.ts";
 
+// The compiler is told of no library that declares it.
 const { WebAssembly: api } = globalThis as unknown as {
   readonly WebAssembly: { readonly Memory: new (size: { readonly initial: number }) => WasmMemory };
 };

@@ -34,6 +34,7 @@ if (parentPort !== null) {
         budget,
         shouldStop: (steps) => steps > Atomics.load(limits, place),
         onProgress: (progress) => {
+          // Only how often is told what is known already; no answer depends on it.
           const now = Date.now();
           if (now - last < REPORT_MILLISECONDS) return;
           last = now;
